@@ -1,0 +1,76 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+// Every target is compiled with the same strictness; `treatAllWarnings` makes a warning an error.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let package = Package(
+    name: "peekfs",
+    products: [
+        .executable(name: "peekfs", targets: ["peekfs"]),
+        .executable(name: "fake-stash", targets: ["fake-stash"]),
+    ],
+    dependencies: [
+        // SQLite: pools of connections, cached statements, migrations, online backup.
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        // The command line: parsing, help, shell completions.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        // Log lines with levels and metadata.
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        // The HTTP/1.1 server below FakeStash, which has to misbehave down to single bytes and resets.
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CFuse", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+
+        .target(name: "Fuse", dependencies: ["CFuse"], swiftSettings: strict),
+        .target(name: "Stash", dependencies: ["CCurl"], swiftSettings: strict),
+        .target(name: "Library", dependencies: [.product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
+        .target(name: "Media", dependencies: ["Stash"], swiftSettings: strict),
+        .target(
+            name: "Sync", dependencies: ["Stash", "Library", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
+        .target(
+            name: "Filesystem",
+            dependencies: ["Fuse", "Media", "Library", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "peekfs",
+            dependencies: [
+                "Fuse", "Stash", "Library", "Sync", "Media", "Filesystem",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: strict),
+
+        .target(
+            name: "FakeStash",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            resources: [.copy("Clips")], swiftSettings: strict),
+        .executableTarget(
+            name: "fake-stash",
+            dependencies: ["FakeStash", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
+
+        .testTarget(name: "FuseTests", dependencies: ["Fuse"], swiftSettings: strict),
+        .testTarget(name: "StashTests", dependencies: ["Stash", "FakeStash"], swiftSettings: strict),
+        .testTarget(name: "LibraryTests", dependencies: ["Library"], swiftSettings: strict),
+        .testTarget(name: "SyncTests", dependencies: ["Sync", "Stash", "Library", "FakeStash"], swiftSettings: strict),
+        .testTarget(name: "MediaTests", dependencies: ["Media", "Stash", "FakeStash"], swiftSettings: strict),
+        .testTarget(name: "FilesystemTests", dependencies: ["Filesystem", "Library", "Fuse"], swiftSettings: strict),
+        .testTarget(name: "FakeStashTests", dependencies: ["FakeStash"], swiftSettings: strict),
+        .testTarget(name: "MountTests", dependencies: ["peekfs", "FakeStash"], swiftSettings: strict),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)
