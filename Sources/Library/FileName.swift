@@ -1,0 +1,99 @@
+import Foundation
+
+/// Titles become names: pure text, no database.
+package enum FileName {
+    /// Linux's NAME_MAX: bytes of a name.
+    package static let maximumBytes = 255
+
+    /// A title as a name: Unicode's composed form (NFC), no slash, no control character, no leading dot, no trailing
+    /// dot or space. Empty when nothing is left.
+    package static func clean(_ title: String) -> String {
+        let composed = title.precomposedStringWithCanonicalMapping
+        var scalars = String.UnicodeScalarView()
+        for scalar in composed.unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: scalars.append(" ")
+            default: scalars.append(scalar == "/" ? "\u{2215}" : scalar)
+            }
+        }
+        var name = Substring(String(scalars))
+        while let first = name.unicodeScalars.first, first == "." || first == " " { name.unicodeScalars.removeFirst() }
+        while let last = name.unicodeScalars.last, last == "." || last == " " { name.unicodeScalars.removeLast() }
+        // Replacing may have brought two scalars together that compose.
+        return String(name).precomposedStringWithCanonicalMapping
+    }
+
+    /// Cuts a name to a number of bytes without cutting a character (a whole grapheme, so that no accent is lost), and
+    /// without leaving a dot or space at its end.
+    package static func cut(_ name: String, toBytes limit: Int) -> String {
+        guard name.utf8.count > limit else { return name }
+        var kept = ""
+        var bytes = 0
+        for character in name {
+            let size = character.utf8.count
+            guard bytes + size <= limit else { break }
+            bytes += size
+            kept.append(character)
+        }
+        if kept.isEmpty {
+            // One grapheme longer than the limit: cut between its scalars.
+            for scalar in name.unicodeScalars {
+                let size = UTF8.width(scalar)
+                guard bytes + size <= limit else { break }
+                bytes += size
+                kept.unicodeScalars.append(scalar)
+            }
+        }
+        while let last = kept.unicodeScalars.last, last == "." || last == " " { kept.unicodeScalars.removeLast() }
+        return kept
+    }
+
+    /// What two names are compared by: without case, so that an export through Samba or to a Mac stays unambiguous.
+    package static func key(_ name: String) -> String {
+        if name.utf8.allSatisfy({ $0 < 0x80 }) { return name.lowercased() }
+        // Upper case first: it takes "ß" and "ss" together, as full case folding does.
+        return name.uppercased().lowercased().precomposedStringWithCanonicalMapping
+    }
+
+    /// The extension of a file's base name without its dot, in lower case; nil when there is none that looks like one
+    /// (1–8 ASCII letters or digits).
+    package static func pathExtension(_ basename: String) -> String? {
+        guard let dot = basename.lastIndex(of: "."), dot != basename.startIndex else { return nil }
+        let found = basename[basename.index(after: dot)...]
+        guard (1...8).contains(found.utf8.count), found.utf8.allSatisfy({ isAlphanumeric($0) }) else { return nil }
+        return found.lowercased()
+    }
+
+    /// A base name without the extension that `pathExtension` finds.
+    package static func stem(_ basename: String) -> String {
+        guard let found = pathExtension(basename) else { return basename }
+        return String(basename.dropLast(found.count + 1))
+    }
+
+    /// A text that sorts bytewise as people count: runs of digits are compared by value, letters without case.
+    package static func naturalKey(_ text: String) -> String {
+        var key = ""
+        var digits = ""
+        func flush() {
+            guard !digits.isEmpty else { return }
+            let value = digits.drop { $0 == "0" }
+            // Length first, then the digits: "9" < "10". Two characters hold lengths up to 99; longer runs are cut.
+            key += String(format: "%02d", min(value.count, 99)) + value.prefix(99)
+            digits = ""
+        }
+        for character in text.lowercased() {
+            if character.isASCII, character.isNumber {
+                digits.append(character)
+            } else {
+                flush()
+                key.append(character)
+            }
+        }
+        flush()
+        return key
+    }
+
+    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+    }
+}

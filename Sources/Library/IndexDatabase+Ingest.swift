@@ -1,0 +1,408 @@
+import Foundation
+import GRDB
+
+/// One pass of a sync over one instance: rows that it stores are marked with its number.
+package struct SyncPass: Sendable, Hashable {
+    package let instance: InstanceNumber
+    package let number: Int64
+}
+
+/// What the end of a pass over one kind did with rows that it had not seen.
+package struct DeletionReport: Sendable, Equatable {
+    /// Not seen by this complete pass for the first time; they stay until a second one agrees.
+    package var missing = 0
+    package var removed = 0
+    /// More than a fifth of the kind would have vanished: nothing was removed.
+    package var suspect = false
+}
+
+/// A sidecar whose size a sync still has to ask for.
+package struct SidecarRequest: Sendable, Hashable {
+    package let ref: EntityRef
+    package let kind: SidecarKind
+    package let position: Int64
+    package let language: String
+    package let type: String
+    /// Goes into `SidecarRecord.learnedFor`.
+    package let updatedAt: String
+}
+
+/// A row that was left out, and why.
+package struct SetAside: Sendable, Equatable {
+    package let kind: Kind
+    /// nil when not even the id could be read.
+    package let id: Int64?
+    package let reason: String
+
+    package init(kind: Kind, id: Int64?, reason: String) {
+        self.kind = kind
+        self.id = id
+        self.reason = reason
+    }
+}
+
+extension IndexDatabase {
+    /// Starts a pass.
+    package func beginPass(_ instance: InstanceNumber) throws -> SyncPass {
+        try pool.write { db in
+            try db.execute(
+                sql: "INSERT INTO pass (instance, started) VALUES (?, ?)",
+                arguments: [instance.rawValue, Int64(Date().timeIntervalSince1970)])
+            return SyncPass(instance: instance, number: db.lastInsertedRowID)
+        }
+    }
+
+    /// Ends a pass; `error` says why when it did not get through everything.
+    package func endPass(_ pass: SyncPass, error: String?) throws {
+        try pool.write { db in
+            try db.execute(
+                sql: "UPDATE pass SET finished = ?, error = ? WHERE number = ?",
+                arguments: [Int64(Date().timeIntervalSince1970), error, pass.number])
+            try db.execute(
+                sql: "DELETE FROM pass WHERE instance = ? AND number <= ?",
+                arguments: [pass.instance.rawValue, pass.number - 100])
+        }
+    }
+
+    /// Stores one page. A record that says what the row already says only moves its `pass`.
+    ///
+    /// - Returns: How many rows changed: when a whole pass changed none, nothing has to be derived again.
+    /// - Precondition: Every record is of the pass's instance.
+    package func store(_ records: [MemberRecord], in pass: SyncPass) throws -> Int {
+        try pool.write { db in
+            var changed = 0
+            for record in records {
+                precondition(record.ref.instance == pass.instance, "a record of another instance")
+                if try Ingestion(db: db, record: record, pass: pass).run() { changed += 1 }
+            }
+            return changed
+        }
+    }
+
+    /// Ends a kind: what the pass did not see is counted as missing, and removed when two complete passes agree.
+    ///
+    /// - Parameter complete: The pass read everything that the server counted. If not, nothing is concluded.
+    /// - Parameter force: Removes also when more than a fifth of the kind would vanish.
+    package func finish(_ kind: Kind, in pass: SyncPass, complete: Bool, force: Bool) throws -> DeletionReport {
+        guard complete else { return DeletionReport() }
+        return try pool.write { db in
+            let key: StatementArguments = [pass.instance.rawValue, kind.rawValue, pass.number]
+            try db.execute(
+                sql: "UPDATE member SET missed = missed + 1 WHERE instance = ? AND kind = ? AND pass < ?",
+                arguments: key)
+            let total = try Int.fetchOne(
+                db, sql: "SELECT count(*) FROM member WHERE instance = ? AND kind = ?",
+                arguments: [pass.instance.rawValue, kind.rawValue]) ?? 0
+            let gone = try Int64.fetchAll(
+                db, sql: "SELECT id FROM member WHERE instance = ? AND kind = ? AND missed >= 2",
+                arguments: [pass.instance.rawValue, kind.rawValue])
+            var report = DeletionReport()
+            report.missing = try Int.fetchOne(
+                db, sql: "SELECT count(*) FROM member WHERE instance = ? AND kind = ? AND missed = 1",
+                arguments: [pass.instance.rawValue, kind.rawValue]) ?? 0
+            // Up to five rows may always go: a fifth of a handful is nothing.
+            if gone.count > max(5, total / 5), !force {
+                report.suspect = true
+                return report
+            }
+            for id in gone {
+                try Self.remove(EntityRef(instance: pass.instance, kind: kind, id: id), db)
+            }
+            report.removed = gone.count
+            return report
+        }
+    }
+
+    /// Says which things of a kind have a real picture (Stash 4.4: the others answer 200 with a default).
+    ///
+    /// - Returns: Whether anything changed.
+    package func setPictures(_ ids: Set<Int64>, kind: Kind, instance: InstanceNumber) throws -> Bool {
+        try pool.write { db in
+            var changed = false
+            let rows = try Row.fetchAll(
+                db, sql: "SELECT id, has_picture FROM member WHERE instance = ? AND kind = ?",
+                arguments: [instance.rawValue, kind.rawValue])
+            let statement = try db.cachedStatement(
+                sql: "UPDATE member SET has_picture = ? WHERE instance = ? AND kind = ? AND id = ?")
+            for row in rows {
+                let id: Int64 = row["id"]
+                let has = ids.contains(id)
+                guard has != (row["has_picture"] as Bool) else { continue }
+                changed = true
+                try statement.execute(arguments: [has, instance.rawValue, kind.rawValue, id])
+            }
+            return changed
+        }
+    }
+
+    /// The sidecars of an instance whose size is not known, or was learnt before the thing changed.
+    package func pendingSidecars(of instance: InstanceNumber) throws -> [SidecarRequest] {
+        try pool.read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    WITH wanted (kind, id, sidecar, position, language, type, updated_at) AS (
+                        SELECT kind, id, 1, 0, '', '', updated_at FROM member WHERE instance = :i AND has_picture
+                        UNION ALL
+                        SELECT c.kind, c.id, 2, c.position, c.language, c.type, m.updated_at
+                        FROM caption c JOIN member m USING (instance, kind, id) WHERE c.instance = :i
+                        UNION ALL
+                        SELECT kind, id, 3, 0, '', '', updated_at FROM member WHERE instance = :i AND interactive
+                    )
+                    SELECT w.* FROM wanted w LEFT JOIN sidecar s ON s.instance = :i AND s.kind = w.kind AND s.id = w.id
+                        AND s.sidecar = w.sidecar AND s.position = w.position AND s.language = w.language
+                        AND s.type = w.type AND s.learned_for = w.updated_at
+                    WHERE s.id IS NULL
+                    ORDER BY w.kind, w.id, w.sidecar, w.position
+                    """, arguments: ["i": instance.rawValue]
+            ).compactMap { row -> SidecarRequest? in
+                guard let kind = Kind(rawValue: row["kind"]), let sidecar = SidecarKind(rawValue: row["sidecar"]) else {
+                    return nil
+                }
+                return SidecarRequest(
+                    ref: EntityRef(instance: instance, kind: kind, id: row["id"]), kind: sidecar,
+                    position: row["position"], language: row["language"], type: row["type"],
+                    updatedAt: row["updated_at"])
+            }
+        }
+    }
+
+    /// Remembers sizes that were learnt; a size of -1 remembers that there is nothing (a placeholder, an empty answer).
+    package func store(_ sidecars: [SidecarRecord]) throws {
+        try pool.write { db in
+            let statement = try db.cachedStatement(
+                sql: """
+                    INSERT OR REPLACE INTO sidecar
+                        (instance, kind, id, sidecar, position, language, type, size, learned_for)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    """)
+            for sidecar in sidecars {
+                try statement.execute(arguments: [
+                    sidecar.ref.instance.rawValue, sidecar.ref.kind.rawValue, sidecar.ref.id, sidecar.kind.rawValue,
+                    sidecar.position, sidecar.language, sidecar.type, sidecar.size, sidecar.learnedFor,
+                ])
+            }
+        }
+    }
+
+    /// Replaces what was set aside in earlier passes over this instance.
+    package func setAside(_ rows: [SetAside], in pass: SyncPass) throws {
+        try pool.write { db in
+            try db.execute(
+                sql: "DELETE FROM set_aside WHERE instance = ? AND pass <> ?",
+                arguments: [pass.instance.rawValue, pass.number])
+            for row in rows {
+                try db.execute(
+                    sql: "INSERT INTO set_aside (instance, kind, id, reason, pass) VALUES (?, ?, ?, ?, ?)",
+                    arguments: [pass.instance.rawValue, row.kind.rawValue, row.id, row.reason, pass.number])
+            }
+        }
+    }
+
+    /// What was set aside in the last pass over an instance.
+    package func setAside(of instance: InstanceNumber) throws -> [SetAside] {
+        try pool.read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT kind, id, reason FROM set_aside WHERE instance = ? ORDER BY kind, id",
+                arguments: [instance.rawValue]
+            ).compactMap { row -> SetAside? in
+                guard let kind = Kind(rawValue: row["kind"]) else { return nil }
+                return SetAside(kind: kind, id: row["id"], reason: row["reason"])
+            }
+        }
+    }
+
+    /// Forgets everything that one instance said. Rows of the others stay as they are.
+    package func forget(_ instance: InstanceNumber) throws {
+        try pool.write { db in
+            for table in ["member", "file", "stash_id", "edge", "caption", "sidecar", "set_aside", "pass"] {
+                try db.execute(sql: "DELETE FROM \(table) WHERE instance = ?", arguments: [instance.rawValue])
+            }
+        }
+    }
+
+    /// The instances of which the index has rows: with `forget` it is brought in line with the configured ones.
+    package func knownInstances() throws -> Set<InstanceNumber> {
+        try pool.read { db in
+            try Set(Int64.fetchAll(db, sql: "SELECT DISTINCT instance FROM member").map(InstanceNumber.init))
+        }
+    }
+
+    private static func remove(_ ref: EntityRef, _ db: Database) throws {
+        let key: StatementArguments = [ref.instance.rawValue, ref.kind.rawValue, ref.id]
+        for table in ["member", "file", "stash_id", "caption", "sidecar"] {
+            try db.cachedStatement(sql: "DELETE FROM \(table) WHERE instance = ? AND kind = ? AND id = ?")
+                .execute(arguments: key)
+        }
+        try db.cachedStatement(sql: "DELETE FROM edge WHERE instance = ? AND from_kind = ? AND from_id = ?")
+            .execute(arguments: key)
+    }
+}
+
+/// Puts one record into its tables.
+private struct Ingestion {
+    let db: Database
+    let record: MemberRecord
+    let pass: SyncPass
+
+    private var key: [any DatabaseValueConvertible] {
+        [record.ref.instance.rawValue, record.ref.kind.rawValue, record.ref.id]
+    }
+
+    /// Returns whether anything but the pass changed.
+    func run() throws -> Bool {
+        let digest = record.digest
+        let seen = try db.cachedStatement(
+            sql: "UPDATE member SET pass = ?, missed = 0 WHERE instance = ? AND kind = ? AND id = ? AND digest = ?")
+        try seen.execute(arguments: [
+            pass.number, record.ref.instance.rawValue, record.ref.kind.rawValue, record.ref.id, digest,
+        ])
+        if db.changesCount > 0 { return false }
+        try writeMember(digest)
+        try writeFiles()
+        try writeStashIDs()
+        try writeEdges()
+        try writeCaptions()
+        return true
+    }
+
+    private func writeMember(_ digest: Int64) throws {
+        let name = record.wantedName
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT INTO member (instance, kind, id, title, stem, extension, date, details, rating, favorite,
+                    interactive, updated_at, modified, json, digest, pass)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT DO UPDATE SET title = excluded.title, stem = excluded.stem, extension = excluded.extension,
+                    date = excluded.date, details = excluded.details, rating = excluded.rating,
+                    favorite = excluded.favorite, interactive = excluded.interactive,
+                    updated_at = excluded.updated_at, modified = excluded.modified, json = excluded.json,
+                    digest = excluded.digest, pass = excluded.pass, missed = 0
+                """)
+        try statement.execute(
+            arguments: StatementArguments(
+                key + [
+                    record.title.databaseValue, name.stem, name.extension, record.date.databaseValue,
+                    record.details.databaseValue, record.rating.databaseValue, record.favorite.databaseValue,
+                    record.interactive, record.updatedAt, record.modified, record.json, digest, pass.number,
+                ] as [any DatabaseValueConvertible]))
+    }
+
+    /// A size that was learnt from the server's answer stays as long as the file is the same.
+    private func writeFiles() throws {
+        let known = try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT size, modified, served_size, validator FROM file
+                    WHERE instance = ? AND kind = ? AND id = ? AND position = 0
+                    """), arguments: StatementArguments(key))
+        try clear("file")
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT INTO file (instance, kind, id, position, path, sort_key, basename, size, modified, duration,
+                    width, height, oshash, md5, phash, archived, served_size, validator)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """)
+        for (position, file) in record.files.enumerated() {
+            let same = position == 0 && known?["size"] == file.size && known?["modified"] == file.modified
+            let values: [any DatabaseValueConvertible] = [
+                position, file.path, FileName.naturalKey(file.path), file.basename, file.size, file.modified,
+                file.duration.databaseValue, file.width.databaseValue, file.height.databaseValue,
+                file.oshash.databaseValue, file.md5.databaseValue, file.phash.databaseValue, file.isInArchive,
+                same ? known?["served_size"] as DatabaseValue? ?? .null : .null,
+                same ? known?["validator"] as DatabaseValue? ?? .null : .null,
+            ]
+            try statement.execute(arguments: StatementArguments(key + values))
+        }
+    }
+
+    private func writeStashIDs() throws {
+        try clear("stash_id")
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT OR IGNORE INTO stash_id (instance, kind, id, endpoint, stash_id) VALUES (?, ?, ?, ?, ?)
+                """)
+        for stashID in record.stashIDs {
+            let values: [any DatabaseValueConvertible] = [
+                Identity.normalise(endpoint: stashID.endpoint), stashID.stashID.lowercased(),
+            ]
+            try statement.execute(arguments: StatementArguments(key + values))
+        }
+    }
+
+    private func writeEdges() throws {
+        try db.cachedStatement(sql: "DELETE FROM edge WHERE instance = ? AND from_kind = ? AND from_id = ?")
+            .execute(arguments: StatementArguments(key))
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT OR IGNORE INTO edge (instance, from_kind, from_id, to_kind, to_id, position)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """)
+        for link in record.links {
+            let values: [any DatabaseValueConvertible] = [
+                link.kind.rawValue, link.id, link.position.databaseValue,
+            ]
+            try statement.execute(arguments: StatementArguments(key + values))
+        }
+    }
+
+    private func writeCaptions() throws {
+        try clear("caption")
+        let statement = try db.cachedStatement(
+            sql: "INSERT INTO caption (instance, kind, id, position, language, type) VALUES (?, ?, ?, ?, ?, ?)")
+        for (position, caption) in record.captions.enumerated() {
+            let values: [any DatabaseValueConvertible] = [position, caption.language, caption.type]
+            try statement.execute(arguments: StatementArguments(key + values))
+        }
+    }
+
+    private func clear(_ table: String) throws {
+        try db.cachedStatement(sql: "DELETE FROM \(table) WHERE instance = ? AND kind = ? AND id = ?")
+            .execute(arguments: StatementArguments(key))
+    }
+}
+
+extension MemberRecord {
+    /// What the record wishes to be called: a cleaned stem, and the extension with its dot for files. An empty title
+    /// falls back to the file's base name, then to `<kind> <id>`.
+    package var wantedName: (stem: String, extension: String) {
+        let fallback = "\(ref.kind.word) \(ref.id)"
+        guard ref.kind.isFile else {
+            let stem = FileName.clean(title ?? "")
+            let other = FileName.clean(files.first.map { FileName.stem($0.basename) } ?? "")
+            return (stem.isEmpty ? (other.isEmpty ? fallback : other) : stem, "")
+        }
+        let basename = files.first?.basename ?? ""
+        let found = FileName.pathExtension(basename) ?? (ref.kind == .scene ? "mp4" : "jpg")
+        var stem = FileName.clean(title ?? "")
+        // A title that is the file's name (Stash 2.2: images of 0.22) would get its extension twice.
+        if FileName.pathExtension(stem) == found { stem = FileName.clean(FileName.stem(stem)) }
+        if stem.isEmpty { stem = FileName.clean(FileName.stem(basename)) }
+        return (stem.isEmpty ? fallback : stem, "." + found)
+    }
+
+    /// 64 bits of everything the record says: equal records have equal digests in every process (FNV-1a).
+    fileprivate var digest: Int64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        func mix(_ text: String) {
+            for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+            hash = (hash ^ 0xFF) &* 0x100_0000_01b3
+        }
+        mix(title ?? "\u{0}")
+        mix(date ?? "\u{0}")
+        mix(details ?? "\u{0}")
+        mix("\(rating ?? -1) \(favorite.map { $0 ? 1 : 0 } ?? -1) \(interactive) \(modified)")
+        mix(updatedAt)
+        mix(json)
+        for file in files {
+            mix(file.path)
+            mix(file.basename)
+            mix("\(file.size) \(file.modified) \(file.duration ?? -1) \(file.width ?? -1) \(file.height ?? -1)")
+            mix("\(file.oshash ?? "") \(file.md5 ?? "") \(file.phash ?? "") \(file.isInArchive)")
+        }
+        for stashID in stashIDs { mix(stashID.endpoint + " " + stashID.stashID) }
+        for link in links { mix("\(link.kind.rawValue) \(link.id) \(link.position ?? -1)") }
+        for caption in captions { mix(caption.language + " " + caption.type) }
+        return Int64(bitPattern: hash)
+    }
+}

@@ -1,0 +1,188 @@
+package import Foundation
+import GRDB
+
+/// What the servers said, and what follows from it. It can be deleted: a sync builds it again.
+package final class IndexDatabase: Sendable {
+    let pool: DatabasePool
+    package let path: String
+
+    /// Raised with every change of the tables: an index of another version is thrown away and synced again.
+    private static let version = 1
+
+    /// Opens `directory/index.sqlite`; an index of another version, of another library or a damaged one is replaced
+    /// by an empty one.
+    package init(directory: String, libraryID: UUID) throws {
+        try Files.makePrivateDirectory(directory)
+        path = directory + "/index.sqlite"
+        if let fit = try? Self.open(path, libraryID) {
+            pool = fit
+            return
+        }
+        for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
+        guard let fresh = try Self.open(path, libraryID) else {
+            throw StoreError.unusable(path: path, reason: "it belongs to another library although it was just made")
+        }
+        pool = fresh
+    }
+
+    /// nil when the file is of another version or library.
+    private static func open(_ path: String, _ libraryID: UUID) throws -> DatabasePool? {
+        Files.createPrivate(path)
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(30)
+        configuration.maximumReaderCount = 6
+        configuration.prepareDatabase { db in
+            // Derived data: a power cut may lose the last commits, never the file's consistency.
+            if !db.configuration.readonly { try db.execute(sql: "PRAGMA synchronous = NORMAL") }
+            try db.execute(sql: "PRAGMA cache_size = -16384")
+        }
+        let pool = try DatabasePool(path: path, configuration: configuration)
+        let fits = try pool.write { db -> Bool in
+            let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+            if found == 0 {
+                try db.execute(sql: schema)
+                try db.execute(
+                    sql: "INSERT INTO setting (key, value) VALUES ('library', ?), ('generation', '0')",
+                    arguments: [libraryID.uuidString])
+                try db.execute(sql: "PRAGMA user_version = \(version)")
+                return true
+            }
+            let library = try String.fetchOne(db, sql: "SELECT value FROM setting WHERE key = 'library'")
+            return found == version && library == libraryID.uuidString
+        }
+        if !fits { try pool.close() }
+        return fits ? pool : nil
+    }
+
+    /// Counts up whenever the derived tables changed: what watches this knows when to look again. Cheap enough to ask
+    /// several times a second.
+    package func generation() throws -> Int64 {
+        try pool.read { db in
+            try Int64.fetchOne(
+                db.cachedStatement(sql: "SELECT CAST(value AS INTEGER) FROM setting WHERE key = 'generation'")) ?? 0
+        }
+    }
+
+    /// Rows per instance and kind, as the servers said them.
+    package func counts() throws -> [InstanceNumber: [Kind: Int]] {
+        try pool.read { db in
+            var counts: [InstanceNumber: [Kind: Int]] = [:]
+            let rows = try Row.fetchCursor(
+                db, sql: "SELECT instance, kind, count(*) AS n FROM member GROUP BY instance, kind")
+            while let row = try rows.next() {
+                guard let kind = Kind(rawValue: row["kind"]) else { continue }
+                counts[InstanceNumber(row["instance"]), default: [:]][kind] = row["n"]
+            }
+            return counts
+        }
+    }
+
+    private static let schema = """
+        CREATE TABLE setting (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
+
+        -- What the servers said. `pass` is the sync pass that saw the row last; `missed` counts complete passes that
+        -- did not see it. `number` and `entity` are copied from the state database.
+        CREATE TABLE member (
+            instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL,
+            number INTEGER, entity INTEGER,
+            title TEXT, stem TEXT NOT NULL, extension TEXT NOT NULL,
+            date TEXT, details TEXT, rating INTEGER, favorite INTEGER,
+            interactive INTEGER NOT NULL, updated_at TEXT NOT NULL, modified INTEGER NOT NULL,
+            has_picture INTEGER NOT NULL DEFAULT 0,
+            json TEXT NOT NULL, digest INTEGER NOT NULL,
+            pass INTEGER NOT NULL, missed INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (instance, kind, id)
+        );
+        CREATE UNIQUE INDEX member_number ON member (number);
+        CREATE INDEX member_entity ON member (entity);
+
+        CREATE TABLE file (
+            instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL, position INTEGER NOT NULL,
+            path TEXT NOT NULL, sort_key TEXT NOT NULL, basename TEXT NOT NULL,
+            size INTEGER NOT NULL, modified INTEGER NOT NULL,
+            duration REAL, width INTEGER, height INTEGER, oshash TEXT, md5 TEXT, phash TEXT,
+            archived INTEGER NOT NULL,
+            served_size INTEGER, validator TEXT,
+            PRIMARY KEY (instance, kind, id, position)
+        ) WITHOUT ROWID;
+        CREATE INDEX file_oshash ON file (oshash, size) WHERE oshash IS NOT NULL;
+        CREATE INDEX file_md5 ON file (md5) WHERE md5 IS NOT NULL;
+
+        CREATE TABLE stash_id (
+            instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL,
+            endpoint TEXT NOT NULL, stash_id TEXT NOT NULL,
+            PRIMARY KEY (instance, kind, id, endpoint, stash_id)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE edge (
+            instance INTEGER NOT NULL, from_kind INTEGER NOT NULL, from_id INTEGER NOT NULL,
+            to_kind INTEGER NOT NULL, to_id INTEGER NOT NULL, position INTEGER,
+            PRIMARY KEY (instance, from_kind, from_id, to_kind, to_id)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE caption (
+            instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL, position INTEGER NOT NULL,
+            language TEXT NOT NULL, type TEXT NOT NULL,
+            PRIMARY KEY (instance, kind, id, position)
+        ) WITHOUT ROWID;
+
+        -- Sizes that were asked for. A size of -1 says that there is nothing to show.
+        CREATE TABLE sidecar (
+            instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL,
+            sidecar INTEGER NOT NULL, position INTEGER NOT NULL,
+            language TEXT NOT NULL, type TEXT NOT NULL, size INTEGER NOT NULL, learned_for TEXT NOT NULL,
+            PRIMARY KEY (instance, kind, id, sidecar, position)
+        ) WITHOUT ROWID;
+
+        -- What a sync could not take, with the reason.
+        CREATE TABLE set_aside (
+            instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER, reason TEXT NOT NULL, pass INTEGER NOT NULL
+        );
+
+        -- The last passes over each instance.
+        CREATE TABLE pass (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            instance INTEGER NOT NULL, started INTEGER NOT NULL, finished INTEGER, error TEXT
+        );
+
+        -- Derived from here on, by one place. Members of an entity in priority order: rank 0 leads.
+        CREATE TABLE entity_member (
+            entity INTEGER NOT NULL, rank INTEGER NOT NULL, number INTEGER NOT NULL,
+            PRIMARY KEY (entity, rank)
+        ) WITHOUT ROWID;
+
+        -- What has a name in a tree. `member` is the number of the member that serves its file or leads it.
+        CREATE TABLE node (
+            scope INTEGER NOT NULL, number INTEGER NOT NULL, kind INTEGER NOT NULL,
+            name TEXT NOT NULL, key TEXT NOT NULL, title TEXT NOT NULL,
+            member INTEGER NOT NULL, picture INTEGER, modified INTEGER NOT NULL, visible INTEGER NOT NULL,
+            PRIMARY KEY (scope, number)
+        ) WITHOUT ROWID;
+        CREATE UNIQUE INDEX node_key ON node (scope, kind, key);
+
+        -- What is listed in what.
+        CREATE TABLE link (
+            scope INTEGER NOT NULL, parent INTEGER NOT NULL, kind INTEGER NOT NULL, child INTEGER NOT NULL,
+            position INTEGER,
+            PRIMARY KEY (scope, parent, kind, child)
+        ) WITHOUT ROWID;
+        CREATE INDEX link_child ON link (scope, child, parent);
+
+        -- The bytes behind a file's inode.
+        CREATE TABLE media (
+            number INTEGER PRIMARY KEY, instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL,
+            size INTEGER NOT NULL, modified INTEGER NOT NULL, archived INTEGER NOT NULL, validator TEXT
+        );
+
+        -- A server's own folders. `name` is unique within its parent.
+        CREATE TABLE folder (
+            scope INTEGER NOT NULL, number INTEGER NOT NULL, parent INTEGER NOT NULL, name TEXT NOT NULL,
+            PRIMARY KEY (scope, number)
+        ) WITHOUT ROWID;
+        CREATE INDEX folder_parent ON folder (scope, parent, name);
+        CREATE TABLE folder_file (
+            scope INTEGER NOT NULL, folder INTEGER NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL,
+            PRIMARY KEY (scope, folder, name)
+        ) WITHOUT ROWID;
+        """
+}

@@ -1,0 +1,166 @@
+import Foundation
+import GRDB
+
+/// What `instance set` may change; nil leaves a value as it is.
+package struct InstanceChange: Sendable {
+    package var name: String?
+    package var url: String?
+    /// `.some(nil)` takes the key away.
+    package var apiKey: String??
+    package var enabled: Bool?
+    package var priority: Int64?
+    package var trust: InstanceTrust?
+
+    package init(
+        name: String? = nil, url: String? = nil, apiKey: String?? = nil, enabled: Bool? = nil, priority: Int64? = nil,
+        trust: InstanceTrust? = nil
+    ) {
+        self.name = name
+        self.url = url
+        self.apiKey = apiKey
+        self.enabled = enabled
+        self.priority = priority
+        self.trust = trust
+    }
+}
+
+extension StateDatabase {
+    /// All configured instances in priority order: lower priority first, ties by creation.
+    package func instances() throws -> [Instance] {
+        try pool.read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT * FROM instance WHERE removed_at IS NULL ORDER BY priority, number"
+            ).compactMap(Self.instance)
+        }
+    }
+
+    /// The instance of that name (compared without case).
+    package func instance(named name: String) throws -> Instance {
+        guard let found = try instances().first(where: { $0.name.lowercased() == name.lowercased() }) else {
+            throw InstanceError.noSuchInstance(name)
+        }
+        return found
+    }
+
+    /// Adds an instance. Without a priority it comes last.
+    ///
+    /// - Parameter url: As normalised by the address parser of the Stash module; it is not looked at here.
+    /// - Throws: `InstanceError` when the name is taken or cannot be a directory.
+    @discardableResult
+    package func addInstance(
+        name: String, url: String, apiKey: String?, enabled: Bool = true, priority: Int64? = nil,
+        trust: InstanceTrust = .system
+    ) throws -> Instance {
+        try Instance.validate(name: name)
+        return try pool.write { db in
+            try Self.refuseTaken(name, except: nil, db)
+            let last = try Int64.fetchOne(db, sql: "SELECT max(priority) FROM instance WHERE removed_at IS NULL")
+            try db.execute(
+                sql: """
+                    INSERT INTO instance (uuid, name, url, api_key, enabled, priority, trust, created_at)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [
+                    UUID().uuidString.lowercased(), name, url, apiKey, enabled, priority ?? (last ?? 0) + 10,
+                    trust.stored, Int64(Date().timeIntervalSince1970),
+                ])
+            return try Self.fetch(db.lastInsertedRowID, db)
+        }
+    }
+
+    /// Changes what is given and nothing else.
+    @discardableResult
+    package func changeInstance(_ number: InstanceNumber, _ change: InstanceChange) throws -> Instance {
+        if let name = change.name { try Instance.validate(name: name) }
+        return try pool.write { db in
+            if let name = change.name { try Self.refuseTaken(name, except: number, db) }
+            func set(_ column: String, _ value: (any DatabaseValueConvertible)?) throws {
+                try db.execute(
+                    sql: "UPDATE instance SET \(column) = ? WHERE number = ? AND removed_at IS NULL",
+                    arguments: [value, number.rawValue])
+            }
+            if let name = change.name { try set("name", name) }
+            if let url = change.url { try set("url", url) }
+            if let key = change.apiKey { try set("api_key", key) }
+            if let enabled = change.enabled { try set("enabled", enabled) }
+            if let priority = change.priority { try set("priority", priority) }
+            if let trust = change.trust { try set("trust", trust.stored) }
+            return try Self.fetch(number.rawValue, db)
+        }
+    }
+
+    /// Removes an instance with its key. What people said about it stays, dormant, unless `purge`.
+    package func removeInstance(_ number: InstanceNumber, purge: Bool) throws {
+        try pool.write { db in
+            try db.execute(
+                sql: "UPDATE instance SET removed_at = ?, enabled = 0, api_key = NULL WHERE number = ?",
+                arguments: [Int64(Date().timeIntervalSince1970), number.rawValue])
+            if purge {
+                try db.execute(sql: "DELETE FROM personal WHERE instance = ?", arguments: [number.rawValue])
+            }
+        }
+    }
+
+    /// How many values people gave to things of this instance: what a removal says that it keeps.
+    package func personalCount(of number: InstanceNumber) throws -> Int {
+        try pool.read { db in
+            try Int.fetchOne(
+                db, sql: "SELECT count(*) FROM personal WHERE instance = ? AND value IS NOT NULL",
+                arguments: [number.rawValue]) ?? 0
+        }
+    }
+
+    /// Makes `STASH_URL` the first instance, once: never when there is or ever was an instance.
+    ///
+    /// - Parameter normalise: Checks the URL and brings it into the form that is stored.
+    package func adoptEnvironment(
+        _ environment: [String: String], normalise: (String) throws -> String
+    ) throws -> Instance? {
+        guard let text = environment["STASH_URL"], !text.isEmpty else { return nil }
+        let ever = try pool.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM instance") ?? 0 }
+        guard ever == 0 else { return nil }
+        let key = environment["STASH_API_KEY"].flatMap { $0.isEmpty ? nil : $0 }
+        return try addInstance(name: "stash", url: try normalise(text), apiKey: key)
+    }
+
+    private static func refuseTaken(_ name: String, except number: InstanceNumber?, _ db: Database) throws {
+        let holder = try Int64.fetchOne(
+            db, sql: "SELECT number FROM instance WHERE name = ? COLLATE NOCASE AND removed_at IS NULL",
+            arguments: [name])
+        if let holder, holder != number?.rawValue { throw InstanceError.nameTaken(name) }
+    }
+
+    private static func fetch(_ number: Int64, _ db: Database) throws -> Instance {
+        let row = try Row.fetchOne(
+            db, sql: "SELECT * FROM instance WHERE number = ? AND removed_at IS NULL", arguments: [number])
+        guard let instance = row.flatMap(Self.instance) else { throw InstanceError.noSuchInstance("#\(number)") }
+        return instance
+    }
+
+    private static func instance(_ row: Row) -> Instance? {
+        guard let id = UUID(uuidString: row["uuid"]) else { return nil }
+        return Instance(
+            number: InstanceNumber(row["number"]), id: id, name: row["name"], url: row["url"],
+            apiKey: row["api_key"], enabled: row["enabled"], priority: row["priority"],
+            trust: InstanceTrust(stored: row["trust"]), createdAt: row["created_at"])
+    }
+}
+
+extension InstanceTrust {
+    fileprivate var stored: String {
+        switch self {
+        case .system: "system"
+        case .insecure: "insecure"
+        case .file(let path): "file:" + path
+        }
+    }
+
+    fileprivate init(stored: String) {
+        self =
+            switch stored {
+            case "system": .system
+            case "insecure": .insecure
+            default: .file(String(stored.dropFirst("file:".count)))
+            }
+    }
+}
