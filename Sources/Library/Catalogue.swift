@@ -70,7 +70,7 @@ package final class Catalogue: Sendable {
         cached = Mutex(try state.instances())
     }
 
-    /// The configured instances in priority order, as of the last `reloadInstances`.
+    /// The configured instances in priority order, the switched-off ones too, as of the last `reloadInstances`.
     package var instances: [Instance] { cached.withLock { $0 } }
 
     package func instance(_ number: InstanceNumber) -> Instance? { instances.first { $0.number == number } }
@@ -101,21 +101,43 @@ package final class Catalogue: Sendable {
         }
     }
 
-    /// What has this name. A name that was given up still finds what had it.
-    package func node(_ scope: Scope, _ kind: Kind, named name: String) throws -> Node? {
-        let key = FileName.key(kind == .scene ? FileName.stem(name) : name)
-        let found = try read { db in
-            try Self.collect(
-                db,
-                """
-                SELECT \(Self.columns), NULL AS position FROM \(Self.nodes)
-                WHERE n.scope = ? AND n.kind = ? AND n.key = ? AND n.visible
-                """, [scope.rawValue, kind.rawValue, key]
-            ).first
+    /// Whether `nodes` would give anything.
+    package func hasNodes(_ scope: Scope, _ kind: Kind) throws -> Bool {
+        try read { db in
+            try Bool.fetchOne(
+                db.cachedStatement(
+                    sql: "SELECT EXISTS (SELECT 1 FROM node WHERE scope = ? AND kind = ? AND visible)"),
+                arguments: [scope.rawValue, kind.rawValue]) ?? false
         }
-        if let found, found.name == name { return found }
+    }
+
+    /// What has this name, in a whole tree or (with a parent) in one directory. A name that was given up still finds what
+    /// had it.
+    package func node(_ scope: Scope, in parent: NodeNumber? = nil, _ kind: Kind, named name: String) throws -> Node? {
+        let key = NameRules.key(kind == .scene ? NameRules.stem(name) : name)
+        if let found = try find(scope, parent, kind, "n.key = ?", key), found.name == name { return found }
         guard let former = try former(scope, kind, key: key, name: name) else { return nil }
-        return try node(scope, former)
+        return try find(scope, parent, kind, "n.number = ?", former.rawValue)
+    }
+
+    /// The scene whose name without its extension is this: what `X.en.vtt` and `X.funscript` stand beside.
+    package func scene(_ scope: Scope, in parent: NodeNumber? = nil, stem: String) throws -> Node? {
+        let found = try find(scope, parent, .scene, "n.key = ?", NameRules.key(stem))
+        return found.flatMap { NameRules.stem($0.name) == stem ? $0 : nil }
+    }
+
+    private func find(
+        _ scope: Scope, _ parent: NodeNumber?, _ kind: Kind, _ condition: String, _ value: any DatabaseValueConvertible
+    ) throws -> Node? {
+        let link = "JOIN link l ON l.scope = n.scope AND l.parent = ? AND l.kind = n.kind AND l.child = n.number"
+        let sql = """
+            SELECT \(Self.columns), \(parent == nil ? "NULL" : "l.position") AS position
+            FROM \(Self.nodes) \(parent == nil ? "" : link)
+            WHERE n.scope = ? AND n.kind = ? AND \(condition) AND n.visible
+            """
+        let arguments: [any DatabaseValueConvertible] = [scope.rawValue, kind.rawValue, value]
+        let first: [any DatabaseValueConvertible] = parent.map { [$0.rawValue] } ?? []
+        return try read { db in try Self.collect(db, sql, StatementArguments(first + arguments)).first }
     }
 
     /// The thing with this number, listed or not.
@@ -166,28 +188,6 @@ package final class Catalogue: Sendable {
                         WHERE l.scope = ? AND l.child = ? AND p.kind = ?
                         """), arguments: [scope.rawValue, child.rawValue, kind.rawValue]) ?? 0
         }
-    }
-
-    /// A child by its name.
-    package func child(_ scope: Scope, of parent: NodeNumber, _ kind: Kind, named name: String) throws -> Node? {
-        let key = FileName.key(kind == .scene ? FileName.stem(name) : name)
-        let found = try read { db in try Self.child(db, scope, parent, kind, "n.key = ?", key) }
-        if let found, found.name == name { return found }
-        guard let former = try former(scope, kind, key: key, name: name) else { return nil }
-        return try read { db in try Self.child(db, scope, parent, kind, "n.number = ?", former.rawValue) }
-    }
-
-    private static func child(
-        _ db: Database, _ scope: Scope, _ parent: NodeNumber, _ kind: Kind, _ condition: String,
-        _ value: any DatabaseValueConvertible
-    ) throws -> Node? {
-        try collect(
-            db,
-            """
-            SELECT \(columns), l.position FROM \(nodes) JOIN link l ON l.scope = n.scope AND l.child = n.number
-            WHERE n.scope = ? AND n.kind = ? AND \(condition) AND n.visible AND l.parent = ? AND l.kind = n.kind
-            """, [scope.rawValue, kind.rawValue, value, parent.rawValue]
-        ).first
     }
 
     /// Who had this name before, for paths that other programs keep.
@@ -288,18 +288,46 @@ package final class Catalogue: Sendable {
         }
     }
 
+    /// A folder by its name in the one above.
+    package func folder(_ instance: InstanceNumber, in parent: Int64, named name: String) throws -> Folder? {
+        let found = try read { db in
+            try Row.fetchOne(
+                db.cachedStatement(sql: "SELECT * FROM folder WHERE scope = ? AND parent = ? AND key = ?"),
+                arguments: [instance.rawValue, parent, NameRules.key(name)]
+            ).map(Self.folder)
+        }
+        return found.flatMap { $0.name == name ? $0 : nil }
+    }
+
+    private static let folderFiles = """
+        SELECT f.scope, f.member AS number, d.kind, f.name, f.name AS title, f.member, NULL AS picture,
+            d.modified, d.size, NULL AS position
+        FROM folder_file f JOIN media d ON d.number = f.member WHERE f.scope = ? AND f.folder = ?
+        """
+
     /// The scenes and images in a folder, under their names there.
     package func files(_ instance: InstanceNumber, in folder: Int64) throws -> [Node] {
+        try read { db in try Self.collect(db, Self.folderFiles + " ORDER BY f.key", [instance.rawValue, folder]) }
+    }
+
+    /// Whether any file lies at the top of an instance's folders.
+    package func hasFiles(_ instance: InstanceNumber) throws -> Bool {
         try read { db in
-            try Self.collect(
-                db,
-                """
-                SELECT f.scope, f.member AS number, d.kind, f.name, f.name AS title, f.member, NULL AS picture,
-                    d.modified, d.size, NULL AS position
-                FROM folder_file f JOIN media d ON d.number = f.member
-                WHERE f.scope = ? AND f.folder = ? ORDER BY f.key
-                """, [instance.rawValue, folder])
+            try Bool.fetchOne(
+                db.cachedStatement(
+                    sql: "SELECT EXISTS (SELECT 1 FROM folder_file WHERE scope = ? AND folder = 0)"),
+                arguments: [instance.rawValue]) ?? false
         }
+    }
+
+    /// A file by its name in a folder.
+    package func file(_ instance: InstanceNumber, in folder: Int64, named name: String) throws -> Node? {
+        let found = try read { db in
+            try Self.collect(
+                db, Self.folderFiles + " AND f.key = ?", [instance.rawValue, folder, NameRules.key(name)]
+            ).first
+        }
+        return found.flatMap { $0.name == name ? $0 : nil }
     }
 
     private static func folder(_ row: Row) -> Folder {

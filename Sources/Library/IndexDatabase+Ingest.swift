@@ -309,8 +309,8 @@ private struct Ingestion {
             let same = position == 0 && known?["size"] == file.size && known?["modified"] == file.modified
             let place = file.place
             let values: [any DatabaseValueConvertible] = [
-                position, file.path, FileName.naturalKey(file.path), file.basename, place.folder, place.name,
-                FileName.key(place.name), file.size, file.modified,
+                position, file.path, NameRules.naturalKey(file.path), file.basename, place.folder, place.name,
+                NameRules.key(place.name), file.size, file.modified,
                 file.duration.databaseValue, file.width.databaseValue, file.height.databaseValue,
                 file.oshash.databaseValue, file.md5.databaseValue, file.phash.databaseValue, file.isInArchive,
                 same ? known?["served_size"] as DatabaseValue? ?? .null : .null,

@@ -136,7 +136,7 @@ struct NameAssignment {
 
     /// A name is free when nobody has it, when the thing itself had it before, or when it is only remembered.
     private func isTaken(_ key: String, by wish: Wish) throws -> Bool {
-        if wish.kind == .studio || wish.kind == .tag, let found = FileName.pathExtension(key),
+        if wish.kind == .studio || wish.kind == .tag, let found = NameRules.pathExtension(key),
             Self.fileExtensions.contains(found)
         {
             return true

@@ -153,7 +153,7 @@ struct TreeTables {
         for (scope, tree) in trees {
             for folder in tree.folders {
                 try statement.execute(arguments: [
-                    scope, folder.number, folder.parent, folder.name, FileName.key(folder.name), folder.path,
+                    scope, folder.number, folder.parent, folder.name, NameRules.key(folder.name), folder.path,
                     folder.modified,
                 ])
             }
@@ -182,12 +182,12 @@ struct TreeTables {
                 """)
         for row in left {
             let name: String = row["name"]
-            let stem = FileName.stem(name)
+            let stem = NameRules.stem(name)
             let mark = " [\(row["instance_name"] as String)-\(row["id"] as Int64)]"
             let unique = stem + mark + name.dropFirst(stem.count)
             try db.execute(
                 sql: "INSERT OR IGNORE INTO main.folder_file (scope, folder, key, name, member) VALUES (?, ?, ?, ?, ?)",
-                arguments: [row["scope"], row["folder"], FileName.key(unique), unique, row["number"]])
+                arguments: [row["scope"], row["folder"], NameRules.key(unique), unique, row["number"]])
         }
     }
 }
@@ -222,7 +222,7 @@ struct FolderTree {
             }
             var name = String(component)
             var attempt = 2
-            while !names.insert("\(parent)/" + FileName.key(name)).inserted {
+            while !names.insert("\(parent)/" + NameRules.key(name)).inserted {
                 name = "\(component) [\(attempt)]"
                 attempt += 1
             }

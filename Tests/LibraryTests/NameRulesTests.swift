@@ -9,7 +9,7 @@ import Testing
         ("a\u{2028}b", "a b"), ("\u{85}x", "x"),
     ])
     func `titles are cleaned`(title: String, name: String) {
-        #expect(Array(FileName.clean(title).unicodeScalars) == Array(name.unicodeScalars))
+        #expect(Array(NameRules.clean(title).unicodeScalars) == Array(name.unicodeScalars))
     }
 
     @Test func `any title gives a name that a directory can hold`() {
@@ -41,13 +41,13 @@ import Testing
     }
 
     @Test func `digits are compared by value`() {
-        let sorted = ["img10", "img2", "img 1", "IMG01"].sorted { FileName.naturalKey($0) < FileName.naturalKey($1) }
+        let sorted = ["img10", "img2", "img 1", "IMG01"].sorted { NameRules.naturalKey($0) < NameRules.naturalKey($1) }
         #expect(sorted == ["img 1", "IMG01", "img2", "img10"])
     }
 
     @Test(arguments: [("Straße", "STRASSE"), ("É", "e\u{301}"), ("ΣΑΣ", "σας"), ("ABC", "abc")])
     func `names that differ only in case or form have one key`(a: String, b: String) {
-        #expect(FileName.key(FileName.clean(a)) == FileName.key(FileName.clean(b)))
+        #expect(NameRules.key(NameRules.clean(a)) == NameRules.key(NameRules.clean(b)))
     }
 
     @Test(arguments: [
