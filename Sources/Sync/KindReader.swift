@@ -1,0 +1,251 @@
+import Library
+import Stash
+
+/// What reading one kind of one server came to.
+struct KindReading {
+    /// Ids of the rows that came.
+    var ids: Set<Int64> = []
+    var setAside: [SetAside] = []
+    /// What the server counted before and after; nil when it could not be asked.
+    var countBefore: Int64?
+    var countAfter: Int64?
+    /// The last page was seen: behind it the server has nothing.
+    var reachedEnd = false
+    /// What ended the reading early, when it concerns this kind only.
+    var failure: StashError?
+
+    /// Everything that the server counted is there, and it counted the same number twice. Anything else (an empty
+    /// answer, a short page, a scan that is going on) says nothing about what is missing.
+    var isComplete: Bool {
+        guard reachedEnd, failure == nil, let countBefore, countBefore == countAfter else { return false }
+        return Int64(found) >= countBefore
+    }
+
+    var found: Int { ids.count + setAside.count }
+}
+
+/// Reads every row of one kind of one server: page by page, and a page that fails row by row.
+struct KindReader<Row: WireRow> {
+    /// So many rows one after another that fail alone are no bad rows but a bad server.
+    private static var longestRunOfFailures: Int { 50 }
+
+    let client: StashClient
+    let limit: Int
+    let retry: Retry
+    let cancel: Cancellation
+    /// Receives the rows of each page; called once a page.
+    let take: ([Row]) throws(SyncError) -> Void
+    let progress: (_ done: Int, _ total: Int) -> Void
+
+    private(set) var reading = KindReading()
+    private var failuresInARow = 0
+
+    init(
+        client: StashClient, limit: Int, retry: Retry, cancel: Cancellation,
+        progress: @escaping (_ done: Int, _ total: Int) -> Void, take: @escaping ([Row]) throws(SyncError) -> Void
+    ) {
+        self.client = client
+        self.limit = limit
+        self.retry = retry
+        self.cancel = cancel
+        self.progress = progress
+        self.take = take
+    }
+
+    /// Reads everything.
+    ///
+    /// - Throws: What concerns the whole server or this machine; what concerns this kind only is in the result.
+    mutating func read() throws(SyncError) -> KindReading {
+        reading.countBefore = try counted()
+        progress(0, Int(reading.countBefore ?? 0))
+        do {
+            if Row.kind.hasKeysetPages { try readByID() } else { try readByNumber() }
+        } catch .server(let error, _) where error.concernsRows {
+            reading.failure = error
+        } catch {
+            throw error
+        }
+        reading.countAfter = try counted()
+        return reading
+    }
+
+    // MARK: - Pages
+
+    /// By ids: nothing is skipped when rows vanish meanwhile (Stash 2.1).
+    private mutating func readByID() throws(SyncError) {
+        var after: Int64 = 0
+        while true {
+            let request = PageRequest(.afterID(after), limit: limit)
+            switch try page(request) {
+            case .success(let page):
+                try deliver(page)
+                reading.reachedEnd = isEnd(page)
+                // Rows without a readable id, or not behind the one that was asked for: there is no going on.
+                guard !reading.reachedEnd, let last = page.lastID, last > after else { return }
+                after = last
+            case .failure(let error):
+                let ids = try ids(of: request, because: error)
+                guard let last = ids.last, last > after else { return }
+                try split(ids[...], after: after)
+                after = last
+            }
+        }
+    }
+
+    private mutating func readByNumber() throws(SyncError) {
+        var number = 1
+        while true {
+            let request = PageRequest(.number(number), limit: limit)
+            switch try page(request) {
+            case .success(let page):
+                let found = reading.found
+                try deliver(page)
+                reading.reachedEnd = isEnd(page)
+                // The same rows again: the server does not count pages.
+                guard !reading.reachedEnd, reading.found > found else { return }
+            case .failure(let error):
+                _ = try ids(of: request, because: error)
+                try split(number, size: limit)
+            }
+            number += 1
+        }
+    }
+
+    /// Whether nothing can come behind this page. A short page with fewer rows than the server counted is asked on.
+    private func isEnd(_ page: Page<Row>) -> Bool {
+        page.received == 0 || page.received < limit && Int64(reading.found) >= (reading.countBefore ?? .max)
+    }
+
+    private mutating func deliver(_ page: Page<Row>) throws(SyncError) {
+        guard !cancel.isCancelled else { throw .cancelled }
+        for fault in page.setAside { setAside(fault.id, fault.reason) }
+        guard !page.rows.isEmpty else { return }
+        failuresInARow = 0
+        try take(page.rows)
+        reading.ids.formUnion(page.rows.lazy.map(\.id))
+        progress(reading.found, max(reading.found, Int(reading.countBefore ?? 0)))
+    }
+
+    private mutating func setAside(_ id: Int64?, _ reason: String) {
+        let kind = Kind(Row.kind)
+        guard id == nil || !reading.setAside.contains(where: { $0.id == id }) else { return }
+        reading.setAside.append(SetAside(kind: kind, id: id, reason: reason))
+    }
+
+    // MARK: - Bisection
+
+    /// The ids of a page that cannot be read. When these cannot be read either, or there are none, no row is to blame.
+    private func ids(of request: PageRequest, because error: StashError) throws(SyncError) -> [Int64] {
+        let ids = try asked { () throws(StashError) in try client.ids(Row.kind, request, cancel: cancel) }
+        guard !ids.rows.isEmpty else { throw failed(error) }
+        return ids.rows.map(\.id).sorted()
+    }
+
+    /// Reads rows of which it is known that they cannot be read together.
+    private mutating func split(_ ids: ArraySlice<Int64>, after: Int64) throws(SyncError) {
+        let middle = ids.startIndex + (ids.count + 1) / 2
+        for half in [ids[..<middle], ids[middle...]] where !half.isEmpty {
+            let after = half.startIndex == ids.startIndex ? after : ids[middle - 1]
+            let request = PageRequest(.afterID(after), limit: half.count)
+            switch try page(request, patiently: half.count == 1) {
+            case .success(let page): try deliver(page)
+            case .failure(let error) where half.count == 1: try leaveOut(half.first, error)
+            case .failure: try split(half, after: after)
+            }
+        }
+    }
+
+    /// The same by numbers of pages: page n of a size is pages 2n - 1 and 2n of half the size.
+    private mutating func split(_ number: Int, size: Int) throws(SyncError) {
+        let parts = [2, 3, 5].first { size.isMultiple(of: $0) } ?? size
+        let size = size / parts
+        for part in ((number - 1) * parts + 1)...(number * parts) {
+            let request = PageRequest(.number(part), limit: size)
+            switch try page(request, patiently: size == 1) {
+            case .success(let page):
+                try deliver(page)
+                if page.received == 0 { return }
+            case .failure(let error) where size == 1:
+                let ids = try ids(of: request, because: error)
+                try leaveOut(ids.first, error)
+            case .failure: try split(part, size: size)
+            }
+        }
+    }
+
+    private mutating func leaveOut(_ id: Int64?, _ error: StashError) throws(SyncError) {
+        failuresInARow += 1
+        guard failuresInARow <= Self.longestRunOfFailures else { throw failed(error) }
+        setAside(id, "\(error)")
+    }
+
+    // MARK: - Questions
+
+    /// One page; a failure is returned when it may be the fault of one of the rows.
+    private func page(
+        _ request: PageRequest, patiently: Bool = true
+    ) throws(SyncError) -> Result<Page<Row>, StashError> {
+        do {
+            return .success(
+                try asked(attempts: patiently ? retry.attempts : 1) { () throws(StashError) in
+                    try client.page(of: Row.self, request, cancel: cancel)
+                })
+        } catch .server(let error, _) where error.concernsRows {
+            return .failure(error)
+        } catch {
+            throw error
+        }
+    }
+
+    /// nil when only the counting fails: then nothing is concluded.
+    private func counted() throws(SyncError) -> Int64? {
+        do {
+            return try asked { () throws(StashError) in try client.count(of: Row.kind, cancel: cancel) }
+        } catch .server(let error, _) where error.concernsRows {
+            return nil
+        } catch {
+            throw error
+        }
+    }
+
+    private func asked<Answer>(
+        attempts: Int? = nil, _ question: () throws(StashError) -> Answer
+    ) throws(SyncError) -> Answer {
+        var retry = retry
+        if let attempts { retry.attempts = attempts }
+        return try retry.run(client.access.address, cancel, question)
+    }
+
+    private func failed(_ error: StashError) -> SyncError { .server(error, client.access.address) }
+}
+
+extension StashError {
+    /// Whether fewer rows may succeed where more have failed.
+    var concernsRows: Bool {
+        switch self {
+        case .server, .shortBody, .refused, .timedOut, .notFound, .changed, .rangeNotSatisfiable: true
+        case .unreachable, .tls, .unauthorised, .notStash, .tripwire, .notReady, .schemaMismatch, .cancelled: false
+        }
+    }
+}
+
+extension Retry {
+    /// Asks until there is an answer or no hope of one.
+    func run<Answer>(
+        _ address: ServerAddress, _ cancel: Cancellation, _ question: () throws(StashError) -> Answer
+    ) throws(SyncError) -> Answer {
+        var attempt = 1
+        while true {
+            do throws(StashError) {
+                return try question()
+            } catch {
+                if error == .cancelled || cancel.isCancelled { throw .cancelled }
+                guard let pause = pause(afterAttempt: attempt, failing: error) else {
+                    throw .server(error, address)
+                }
+                cancel.pause(pause)
+                attempt += 1
+            }
+        }
+    }
+}

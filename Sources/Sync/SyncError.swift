@@ -1,0 +1,59 @@
+package import Stash
+
+/// Why a pass did not get through everything. What it had stored stays, and the index goes on being served.
+package enum SyncError: Error, Sendable, Equatable {
+    /// The server, by what can be done about it.
+    case server(StashError, ServerAddress)
+    /// Older than 0.22: it lacks what an index is built from.
+    case tooOld(version: String, ServerAddress)
+    /// Another process is syncing the same instance; its result will do as well.
+    case busy
+    /// What is configured for the instance cannot be used.
+    case configuration(String)
+    /// A database or a lock file of this machine.
+    case local(String)
+    /// Somebody stopped the pass.
+    case cancelled
+
+    /// Whether the next pass may succeed without anybody doing anything.
+    package var passesByItself: Bool {
+        switch self {
+        case .busy, .local: true
+        case .server(.unauthorised, _), .server(.tls, _), .server(.tripwire, _): false
+        case .server: true
+        case .tooOld, .configuration, .cancelled: false
+        }
+    }
+}
+
+extension SyncError: CustomStringConvertible {
+    /// What failed, where, and what to do about it, as one lower-case sentence.
+    package var description: String {
+        switch self {
+        case .server(let error, let address):
+            error.sentence(about: address) + (Self.hint(error).map { "; \($0)" } ?? "")
+        case .tooOld(let version, let address):
+            "\(address): stash \(version) is too old; version 0.22 or newer is needed"
+        case .busy: "another peekfs process is syncing this instance"
+        case .configuration(let reason): reason
+        case .local(let reason): reason
+        case .cancelled: "the sync was stopped"
+        }
+    }
+
+    private static func hint(_ error: StashError) -> String? {
+        switch error {
+        case .unauthorised(.needsKey): "give the instance the API key from Stash's settings, under Security"
+        case .unauthorised(.keyRejected):
+            "give the instance the present API key from Stash's settings, under Security, or none if Stash has none"
+        case .notReady(.setup): "open it in a browser and finish the set-up"
+        case .notReady(.needsMigration): "open it in a browser and confirm the migration"
+        case .notStash(.speaksTLS): "use https:// in the instance's address"
+        case .notStash: "check the instance's address"
+        case .tls: "have the instance trust the server's certificate"
+        case .tripwire: "follow the instructions on its web page, then restart it"
+        case .unreachable, .timedOut: "what was synced before is still served"
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,52 @@
+package import Library
+import Stash
+
+/// When passes run.
+package struct SyncSchedule: Sendable {
+    /// From the end of a pass to the next one. A pass over a large library takes its server minutes, and what people
+    /// change by hand is shown an hour later at most.
+    package var interval: Duration = .seconds(3600)
+    /// After the first failure that may pass by itself; it doubles with every further one.
+    package var firstPause: Duration = .seconds(1)
+    package var longestPause: Duration = .seconds(60)
+    /// While another process has the instance.
+    package var busyPause: Duration = .seconds(5)
+
+    package init() {}
+
+    /// How long to wait after a pass that ended with this error, being one of so many that failed in a row; nil when only
+    /// a person can make another one worth while.
+    func pause(
+        after error: SyncError?, failures: Int, using generator: inout some RandomNumberGenerator
+    ) -> Duration? {
+        // Several instances on one server, or several servers on one disk, shall not run in step for ever.
+        func jittered(_ duration: Duration) -> Duration { duration * Double.random(in: 0.5...1, using: &generator) }
+        switch error {
+        case nil: return interval * Double.random(in: 0.9...1.1, using: &generator)
+        case .busy: return jittered(busyPause)
+        case .server(.tripwire, _): return nil
+        case let error? where error.passesByItself:
+            // Doubling stops at 2^20, where every pause is at its limit and nothing can overflow.
+            return jittered(min(firstPause * (1 << min(max(failures, 1) - 1, 20)), longestPause))
+        default: return interval
+        }
+    }
+}
+
+/// How an instance's sync stands.
+package struct InstanceSyncStatus: Sendable, Equatable {
+    package enum Phase: Sendable, Equatable {
+        /// Unix seconds of the next pass; nil when only a request or a change of the instance starts one.
+        case waiting(next: Int64?)
+        case syncing(SyncProgress)
+    }
+
+    package let instance: InstanceNumber
+    package var phase: Phase
+    /// Unix seconds of the end of the first pass that failed since one succeeded.
+    package var failingSince: Int64?
+    /// Unix seconds of the end of the last pass that got through everything.
+    package var lastSuccess: Int64?
+    /// Of the last pass that was not stopped; with its error.
+    package var lastReport: SyncReport?
+}
