@@ -16,7 +16,7 @@ struct Peekfs: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            UnmountCommand.self, InstanceCommand.self,
+            MountCommand.self, UnmountCommand.self, InstanceCommand.self, SyncCommand.self, StatusCommand.self,
         ])
 
     static func main() async {

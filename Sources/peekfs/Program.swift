@@ -7,7 +7,7 @@ import Library
 enum Program {
     static func run(_ arguments: [String]) async -> Never {
         do {
-            let arguments = Array(arguments.dropFirst())
+            let arguments = try MountHelper.translated(arguments) ?? Array(arguments.dropFirst())
             var command = try Peekfs.parseAsRoot(arguments)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Fuse
 
 /// `peekfs unmount`: the same as `fusermount3 -u`, but it also knows stale mounts and waits for the daemon's end.
 struct UnmountCommand: AsyncParsableCommand {
@@ -10,28 +11,14 @@ struct UnmountCommand: AsyncParsableCommand {
 
     @Argument(help: "Where it is mounted.", completion: .directory)
     var mountPoint: String
-    @Flag(help: "Take it away now, also when files on it are open; who has them open may go on.")
-    var lazy = false
     @OptionGroup var location: LocationOptions
 
     func run() async throws {
-        let point = try MountPoint(mountPoint)
-        let holder = DaemonLock.holder(stateDirectory: try location.locations().state)
-        switch point.occupant() {
-        case .nothing: throw CommandError(.notFound, "nothing is mounted on \(point.path)")
-        case .other(let type):
-            throw CommandError(
-                .usage, "what is mounted on \(point.path) is no PeekFS but \(type)", hint: "use umount for it")
-        case .stale: try point.unmount(lazily: true)
-        case .peekfs:
-            try point.unmount(lazily: lazy)
-            if let holder, holder.mountPoint == point.path { try await waitForEnd(of: holder) }
-        }
-    }
-
-    /// Whoever mounts again right after this needs the state directory's lock.
-    private func waitForEnd(of holder: DaemonLock.Holder) async throws {
         let state = try location.locations().state
+        let holder = DaemonLock.holder(stateDirectory: state)
+        try Unmount.unmount(mountPoint)
+        guard let holder, try MountTable.current().top(at: holder.mountPoint) == nil else { return }
+        // Whoever mounts again right after this needs the state directory's lock.
         let clock = ContinuousClock()
         let end = clock.now + .seconds(30)
         while DaemonLock.holder(stateDirectory: state) == holder {
