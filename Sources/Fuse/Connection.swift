@@ -10,6 +10,8 @@ final class Connection: @unchecked Sendable {
     let fileSystem: any FileSystem
     let interrupts = Interrupts()
     private var pointer: OpaquePointer?
+    /// /dev/null, opened early so that `close` cannot fail for want of descriptors.
+    private let sink = open("/dev/null", O_RDWR | O_CLOEXEC)
 
     /// Nil when libfuse does not know one of the arguments, or has no memory; it writes the reason to stderr.
     init?(fileSystem: any FileSystem, arguments: [String]) {
@@ -34,12 +36,36 @@ final class Connection: @unchecked Sendable {
         if let pointer {
             fuse_session_destroy(pointer)
         }
+        Glibc.close(sink)
     }
 
     /// The session of libfuse.
     var session: OpaquePointer {
         guard let pointer else { preconditionFailure("an initialiser that failed has no instance") }
         return pointer
+    }
+
+    /// False when it could not be mounted; libfuse or fusermount3 then wrote the reason to stderr.
+    func mount(at mountPoint: String) -> Bool {
+        fuse_session_mount(session, mountPoint) == 0
+    }
+
+    /// Answers the kernel's first request, which waits since the mount was made (FUSE_INIT). False when there is no agreement.
+    func negotiate() -> Bool {
+        var buffer = fuse_buf()
+        defer { free(buffer.mem) }
+        guard fuse_session_receive_buf(session, &buffer) > 0 else { return false }
+        fuse_session_process_buf(session, &buffer)
+        return fuse_session_exited(session) == 0
+    }
+
+    /// Ends the connection to the kernel, while replies may still be on their way from other threads.
+    ///
+    /// To close the descriptor, or `fuse_session_unmount`, which closes it, would let such a reply be written to whatever file
+    /// gets that number next. So its number is given to /dev/null in one step; libfuse closes that in the end.
+    func close() {
+        fuse_session_exit(session)
+        dup2(sink, fuse_session_fd(session))
     }
 
     /// The connection that a request came by.
