@@ -23,7 +23,11 @@ package final class MediaHandle: Sendable {
     /// returns nil. Else the function returns at once and the sink is called later, at most
     /// `MediaStore.Limits.deadline` after now. The read keeps what it needs: the handle may be released meanwhile.
     ///
-    /// - Parameter count: at most `MediaStore.maximumRead` bytes.
+    /// - Parameters:
+    ///   - offset: where to read, from 0; at or beyond the end there are no bytes.
+    ///   - count: at most `MediaStore.maximumRead` bytes.
+    ///   - sink: who is answered, exactly once.
+    /// - Returns: what interrupts the wait, or nil when the sink was called already.
     package func read(offset: Int64, count: Int, sink: any ReadSink) -> ReadTicket? {
         store.read(id, offset: offset, count: count, sink: sink)
     }
