@@ -1,0 +1,58 @@
+import Foundation
+
+/// `mount.peekfs`: what mount(8) calls for a line of fstab(5) with the type `peekfs`:
+///
+///     mount.peekfs DEVICE MOUNTPOINT [-sfnv] [-N namespace] [-o options] [-t type.subtype]
+///
+/// The first field of the line is free text; servers are configured with `peekfs instance`.
+enum MountHelper {
+    /// Options that are said to fstab's other readers: mount(8), systemd, `mount -a`.
+    private static let foreign: Set = [
+        "defaults", "auto", "noauto", "user", "nouser", "users", "owner", "group", "_netdev", "nofail", "rw", "async",
+    ]
+    /// Options of `peekfs mount` that have a value.
+    private static let named: Set = ["state-dir", "cache-dir", "log-level"]
+
+    /// The arguments of `peekfs mount` that mean the same; nil when the program was not called as `mount.peekfs`.
+    ///
+    /// - Parameter arguments: All of them, the program's name first.
+    /// - Throws: `CommandError.usage`.
+    static func translated(_ arguments: [String]) throws(CommandError) -> [String]? {
+        guard let name = arguments.first, name.split(separator: "/").last == "mount.peekfs" else { return nil }
+        var operands: [String] = []
+        var options: [String] = []
+        var rest = arguments.dropFirst()
+        while let word = rest.popFirst() {
+            switch word {
+            case "-o":
+                options += rest.popFirst().map { $0.split(separator: ",").map(String.init) } ?? []
+            case "-t", "-N":
+                _ = rest.popFirst()
+            case let word where word.hasPrefix("-"):
+                // -s, -n and -v change nothing here.
+                continue
+            default: operands.append(word)
+            }
+        }
+        guard operands.count == 2 else {
+            throw CommandError(.usage, "mount.peekfs takes a device and a mount point", hint: "see mount(8)")
+        }
+        return ["mount", operands[1], "--background"] + translated(options: options)
+    }
+
+    private static func translated(options: [String]) -> [String] {
+        var words: [String] = []
+        var passed: [String] = []
+        for option in options {
+            let parts = option.split(separator: "=", maxSplits: 1).map(String.init)
+            if let name = parts.first, named.contains(name), parts.count == 2 {
+                words += ["--" + name, parts[1]]
+            } else if option == "allow_other" {
+                words.append("--allow-other")
+            } else if !foreign.contains(option), !option.hasPrefix("x-"), !option.hasPrefix("comment=") {
+                passed.append(option)
+            }
+        }
+        return passed.isEmpty ? words : words + ["-o", passed.joined(separator: ",")]
+    }
+}
