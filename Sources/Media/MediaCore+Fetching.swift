@@ -22,12 +22,13 @@ extension MediaCore {
         return actions + lookAhead(number)
     }
 
-    /// The block to fetch next: of the file with the fewest transfers, and among those of the oldest read.
+    /// The block to fetch next: of the file with the fewest transfers, and among those of the oldest read. No file
+    /// gets all transfers of a server, so that an open of another one need not wait.
     private func nextDemand(of server: Server, at now: Instant) -> (Read, Int64)? {
         var best: (read: Read, block: Int64, transfers: Int)?
         for id in server.parked {
             guard let read = reads[id], read.isAdmitted, let file = files[read.file], let size = file.version?.total,
-                file.backoff.isOver(at: now), file.transfers.count < best?.transfers ?? .max,
+                file.backoff.isOver(at: now), file.transfers.count < best?.transfers ?? (limits.transfersPerServer - 1),
                 !file.key.whole || file.transfers.isEmpty
             else { continue }
             let blocks = Self.blocks(read.range.clamped(to: 0..<size))
@@ -83,7 +84,7 @@ extension MediaCore {
             end += 1
         }
         if let ahead = proposal(of: read.handle), ahead.lowerBound <= end * Self.blockSize {
-            end = reserve(end..<Self.blocks(ahead).upperBound, of: read.file, for: transfer)
+            end = reserve(end..<max(end, Self.blocks(ahead).upperBound), of: read.file, for: transfer)
             handles[read.handle]?.readAhead.issue(to: min(end * Self.blockSize, size))
         }
         return start(transfer, of: read.file, from: from, to: min(end * Self.blockSize, size), isDemanded: true)
