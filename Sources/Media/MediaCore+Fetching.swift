@@ -99,9 +99,7 @@ extension MediaCore {
             while let ahead = proposal(of: id), let handle = handles[id], let file = files[handle.file],
                 let size = file.version?.total
             {
-                guard let server = servers[number], server.transfers < most, server.parked.count < most else {
-                    return actions
-                }
+                guard let server = servers[number], server.transfers < most else { return actions }
                 let blocks = Self.blocks(ahead)
                 guard let first = blocks.first(where: { slots.find(handle.file, $0) == nil }) else {
                     handles[id]?.readAhead.issue(to: ahead.upperBound)
@@ -134,7 +132,7 @@ extension MediaCore {
     private mutating func reserve(_ blocks: Range<Int64>, of file: FileID, for transfer: TransferID) -> Int64 {
         guard let server = files[file]?.key.server else { return blocks.lowerBound }
         for block in blocks {
-            guard slots.find(file, block) == nil, slots.incomplete(of: server) < slots.count / 4, queue.isEmpty,
+            guard slots.find(file, block) == nil, slots.incomplete(of: server) < slots.count / 4, !isMemoryShort,
                 let slot = slots.reserve(server: server, file: file, block: block)
             else { return block }
             slots.assign(slot, to: transfer)
