@@ -22,12 +22,13 @@ extension MediaCore {
         return actions + lookAhead(number)
     }
 
-    /// The block to fetch next: of the file with the fewest transfers, and among those of the oldest read.
+    /// The block to fetch next: of the file with the fewest transfers, and among those of the oldest read. No file
+    /// gets all transfers of a server, so that an open of another one need not wait.
     private func nextDemand(of server: Server, at now: Instant) -> (Read, Int64)? {
         var best: (read: Read, block: Int64, transfers: Int)?
         for id in server.parked {
             guard let read = reads[id], read.isAdmitted, let file = files[read.file], let size = file.version?.total,
-                file.backoff.isOver(at: now), file.transfers.count < best?.transfers ?? .max,
+                file.backoff.isOver(at: now), file.transfers.count < best?.transfers ?? (limits.transfersPerServer - 1),
                 !file.key.whole || file.transfers.isEmpty
             else { continue }
             let blocks = Self.blocks(read.range.clamped(to: 0..<size))
@@ -83,7 +84,7 @@ extension MediaCore {
             end += 1
         }
         if let ahead = proposal(of: read.handle), ahead.lowerBound <= end * Self.blockSize {
-            end = reserve(end..<Self.blocks(ahead).upperBound, of: read.file, for: transfer)
+            end = reserve(end..<max(end, Self.blocks(ahead).upperBound), of: read.file, for: transfer)
             handles[read.handle]?.readAhead.issue(to: min(end * Self.blockSize, size))
         }
         return start(transfer, of: read.file, from: from, to: min(end * Self.blockSize, size), isDemanded: true)
@@ -98,9 +99,7 @@ extension MediaCore {
             while let ahead = proposal(of: id), let handle = handles[id], let file = files[handle.file],
                 let size = file.version?.total
             {
-                guard let server = servers[number], server.transfers < most, server.parked.count < most else {
-                    return actions
-                }
+                guard let server = servers[number], server.transfers < most else { return actions }
                 let blocks = Self.blocks(ahead)
                 guard let first = blocks.first(where: { slots.find(handle.file, $0) == nil }) else {
                     handles[id]?.readAhead.issue(to: ahead.upperBound)
@@ -133,7 +132,7 @@ extension MediaCore {
     private mutating func reserve(_ blocks: Range<Int64>, of file: FileID, for transfer: TransferID) -> Int64 {
         guard let server = files[file]?.key.server else { return blocks.lowerBound }
         for block in blocks {
-            guard slots.find(file, block) == nil, slots.incomplete(of: server) < slots.count / 4, queue.isEmpty,
+            guard slots.find(file, block) == nil, slots.incomplete(of: server) < slots.count / 4, !isMemoryShort,
                 let slot = slots.reserve(server: server, file: file, block: block)
             else { return block }
             slots.assign(slot, to: transfer)

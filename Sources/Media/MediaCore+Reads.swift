@@ -106,6 +106,7 @@ extension MediaCore {
     /// that two reads can never wait for each other.
     mutating func admitWaiting(at now: Instant) -> [MediaAction] {
         var actions: [MediaAction] = []
+        isMemoryShort = false
         for id in queue {
             guard var read = reads[id], let file = files[read.file], let size = file.version?.total else { continue }
             let range = read.range.clamped(to: 0..<size)
@@ -128,7 +129,8 @@ extension MediaCore {
             guard missing <= slots.available, fits(missing, server) else {
                 for slot in present { slots.unwant(slot) }
                 // One server's share is used up: others may go on. Memory is used up: nobody may overtake.
-                if missing > slots.available { break }
+                isMemoryShort = missing > slots.available
+                if isMemoryShort { break }
                 continue
             }
             for block in blocks where slots.find(read.file, block) == nil {

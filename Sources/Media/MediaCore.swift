@@ -135,8 +135,10 @@ struct MediaCore: Sendable {
     var handles: [HandleID: Handle] = [:]
     var reads: [ReadID: Read] = [:]
     var fetches: [TransferID: Fetch] = [:]
-    /// Reads that wait for memory, oldest first.
+    /// Reads that wait for a first answer or for memory, oldest first.
     var queue: [ReadID] = []
+    /// Whether one of them waits because no slot can be had at all; then nothing is read ahead.
+    var isMemoryShort = false
     var bytesReceived: Int64 = 0
     var isShutDown = false
     private var lastID: UInt64 = 0

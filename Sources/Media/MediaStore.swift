@@ -29,6 +29,7 @@ package final class MediaStore: Sendable {
 
     private let state: Lock<State>
     private let slab: Slab
+    private let limits: Limits
     private let timekeeper: Timekeeper
     private let onHealthChange: @Sendable (Int64, ServerHealth) -> Void
 
@@ -48,6 +49,7 @@ package final class MediaStore: Sendable {
         guard let slab = Slab(slots: slots), let timekeeper = Timekeeper() else { throw .noMemory }
         self.slab = slab
         self.timekeeper = timekeeper
+        self.limits = limits
         self.onHealthChange = onHealthChange
         state = Lock(State(core: MediaCore(slots: slots, limits: limits)))
         timekeeper.start { [weak self] in self?.tick() }
@@ -57,7 +59,8 @@ package final class MediaStore: Sendable {
         timekeeper.stop()
     }
 
-    /// Sets, replaces or (nil) removes the connection to a server.
+    /// Sets, replaces or (nil) removes the connection to a server. Call it, and all else here, with no lock held that
+    /// a sink or a callback takes: what is cancelled waits for a call of its sink that is running.
     ///
     /// What was in memory of that server goes, for the new address may be another catalogue; its parked reads fail with
     /// `.unavailable`, and handles that were open fail from now on: `.changed` after a replacement, `.unavailable`
@@ -93,7 +96,7 @@ package final class MediaStore: Sendable {
         let (id, actions) = state.withLock { $0.core.open(source, at: .now, learned: learned, ready: ready) }
         let handle = MediaHandle(source: source, store: self, id: id)
         perform(actions)
-        wakeForNext()
+        timekeeper.wake(by: .now + limits.openWait)
         return handle
     }
 
@@ -139,7 +142,7 @@ extension MediaStore {
             return nil
         case .parked(let read, let actions):
             perform(actions)
-            wakeForNext()
+            timekeeper.wake(by: .now + limits.deadline)
             return ReadTicket(store: self, read: read)
         }
     }

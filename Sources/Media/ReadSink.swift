@@ -19,7 +19,7 @@ package struct ReadTicket: Sendable {
     /// Ends the wait: the sink gets `fail(.interrupted)` on this thread, unless its answer is already under way.
     ///
     /// In the race with an answer exactly one of the two reaches the sink. May be called any number of times, at any
-    /// time. What nobody else wants any more is no longer fetched.
+    /// time, with no lock held that a sink takes. What nobody else wants any more is no longer fetched.
     package func cancel() {
         store.cancel(read)
     }

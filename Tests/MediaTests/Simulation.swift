@@ -1,7 +1,7 @@
-@testable import Stash
 import Testing
 
 @testable import Media
+@testable import Stash
 
 /// Who reads in a simulation: remembers what it was answered, and complains about a second answer.
 final class RecordingSink: ReadSink {
