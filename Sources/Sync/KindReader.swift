@@ -24,12 +24,29 @@ struct KindReading {
     var found: Int { ids.count + setAside.count }
 }
 
+/// The three questions that reading a kind consists of.
+struct PageSource<Row: WireRow> {
+    let address: ServerAddress
+    let page: (PageRequest) throws(StashError) -> Page<Row>
+    let ids: (PageRequest) throws(StashError) -> Page<IDRow>
+    let count: () throws(StashError) -> Int64
+}
+
+extension PageSource {
+    init(_ client: StashClient, cancel: Cancellation) {
+        address = client.access.address
+        page = { (request) throws(StashError) in try client.page(of: Row.self, request, cancel: cancel) }
+        ids = { (request) throws(StashError) in try client.ids(Row.kind, request, cancel: cancel) }
+        count = { () throws(StashError) in try client.count(of: Row.kind, cancel: cancel) }
+    }
+}
+
 /// Reads every row of one kind of one server: page by page, and a page that fails row by row.
 struct KindReader<Row: WireRow> {
     /// So many rows one after another that fail alone are no bad rows but a bad server.
     private static var longestRunOfFailures: Int { 50 }
 
-    let client: StashClient
+    let source: PageSource<Row>
     let limit: Int
     let retry: Retry
     let cancel: Cancellation
@@ -41,10 +58,10 @@ struct KindReader<Row: WireRow> {
     private var failuresInARow = 0
 
     init(
-        client: StashClient, limit: Int, retry: Retry, cancel: Cancellation,
+        source: PageSource<Row>, limit: Int, retry: Retry, cancel: Cancellation,
         progress: @escaping (_ done: Int, _ total: Int) -> Void, take: @escaping ([Row]) throws(SyncError) -> Void
     ) {
-        self.client = client
+        self.source = source
         self.limit = limit
         self.retry = retry
         self.cancel = cancel
@@ -136,7 +153,7 @@ struct KindReader<Row: WireRow> {
 
     /// The ids of a page that cannot be read. When these cannot be read either, or there are none, no row is to blame.
     private func ids(of request: PageRequest, because error: StashError) throws(SyncError) -> [Int64] {
-        let ids = try asked { () throws(StashError) in try client.ids(Row.kind, request, cancel: cancel) }
+        let ids = try asked { () throws(StashError) in try source.ids(request) }
         guard !ids.rows.isEmpty else { throw failed(error) }
         return ids.rows.map(\.id).sorted()
     }
@@ -188,7 +205,7 @@ struct KindReader<Row: WireRow> {
         do {
             return .success(
                 try asked(attempts: patiently ? retry.attempts : 1) { () throws(StashError) in
-                    try client.page(of: Row.self, request, cancel: cancel)
+                    try source.page(request)
                 })
         } catch .server(let error, _) where error.concernsRows {
             return .failure(error)
@@ -200,7 +217,7 @@ struct KindReader<Row: WireRow> {
     /// nil when only the counting fails: then nothing is concluded.
     private func counted() throws(SyncError) -> Int64? {
         do {
-            return try asked { () throws(StashError) in try client.count(of: Row.kind, cancel: cancel) }
+            return try asked { () throws(StashError) in try source.count() }
         } catch .server(let error, _) where error.concernsRows {
             return nil
         } catch {
@@ -213,10 +230,10 @@ struct KindReader<Row: WireRow> {
     ) throws(SyncError) -> Answer {
         var retry = retry
         if let attempts { retry.attempts = attempts }
-        return try retry.run(client.access.address, cancel, question)
+        return try retry.run(source.address, cancel, question)
     }
 
-    private func failed(_ error: StashError) -> SyncError { .server(error, client.access.address) }
+    private func failed(_ error: StashError) -> SyncError { .server(error, source.address) }
 }
 
 extension StashError {

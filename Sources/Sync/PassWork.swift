@@ -119,7 +119,8 @@ struct PassWork {
 
         let (instance, progress) = (instance, progress)
         var reader = KindReader<Row>(
-            client: client, limit: options.pageSize(kind), retry: options.retry, cancel: cancel
+            source: PageSource(client, cancel: cancel), limit: options.pageSize(kind), retry: options.retry,
+            cancel: cancel
         ) { done, total in
             progress(SyncProgress(instance: instance, stage: .rows(kind), done: done, total: total))
         } take: { (rows) throws(SyncError) in
