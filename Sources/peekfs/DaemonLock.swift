@@ -1,4 +1,5 @@
 import Foundation
+import Library
 
 /// The lock that makes a state directory belong to one daemon: `flock` on `daemon.lock`, which the kernel lets go
 /// however the daemon ends. What the file says is for people and for other commands.
@@ -13,8 +14,11 @@ final class DaemonLock: Sendable {
 
     private let descriptor: Int32
 
-    /// - Throws: `CommandError.busy` that says who holds it.
+    /// Takes the lock, in a directory that is made when it is missing.
+    ///
+    /// - Throws: `CommandError` with `.busy` that says who holds it.
     init(stateDirectory: String, mountPoint: String) throws {
+        try Files.makePrivateDirectory(stateDirectory)
         let path = Self.path(stateDirectory)
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw CommandError.system(path, errno: errno, status: .ioError) }
@@ -27,8 +31,15 @@ final class DaemonLock: Sendable {
                 hint: holder.map { "unmount it with `peekfs unmount \($0.mountPoint)`, or choose another --state-dir" })
         }
         self.descriptor = descriptor
+        note(mountPoint: mountPoint)
+    }
+
+    /// Writes who holds the lock.
+    ///
+    /// - Parameter mountPoint: Absolute; once it is mounted as the kernel has it, without symbolic links.
+    func note(mountPoint: String) {
         let holder = Holder(pid: getpid(), mountPoint: mountPoint, since: Int64(Date().timeIntervalSince1970))
-        let data = try JSONEncoder().encode(holder) + Data("\n".utf8)
+        guard let data = try? JSONEncoder().encode(holder) + Data("\n".utf8) else { return }
         ftruncate(descriptor, 0)
         _ = data.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
     }

@@ -24,16 +24,27 @@ struct MountCommand: ParsableCommand {
     var allowOther = false
     @Flag(
         exclusivity: .exclusive,
-        help: ArgumentHelp("Go to the background once it is mounted; messages go to daemon.log in the cache directory."))
+        help: ArgumentHelp("Go to the background once it is mounted; messages go to daemon.log in the cache directory.")
+    )
     var place = Place.foreground
     @Option(name: .customShort("o"), help: ArgumentHelp("Mount options, as in fstab.", valueName: "options"))
     var options: [String] = []
-    @Option(help: "The least important messages to show: trace, debug, info, notice, warning, error.")
-    var logLevel = Logger.Level.info
+    @Option(help: ArgumentHelp("The least important messages to show.", valueName: "level"))
+    var logLevel = LogLevel.info
     /// In the child of `--background`: the parent waits on `Background.readyDescriptor`.
     @Flag(help: .private)
     var reportWhenMounted = false
     @OptionGroup var location: LocationOptions
+
+    /// Swift-log's levels by the same names.
+    enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+        case trace
+        case debug
+        case info
+        case notice
+        case warning
+        case error
+    }
 
     enum Place: String, EnumerableFlag {
         case foreground
@@ -66,7 +77,7 @@ struct MountCommand: ParsableCommand {
     private func serve(_ settings: Daemon.Settings) throws {
         // Before anything starts a thread.
         let signals = Signals()
-        let level = logLevel
+        let level = Logger.Level(rawValue: logLevel.rawValue) ?? .info
         LoggingSystem.bootstrap { label in
             var handler = StreamLogHandler.standardError(label: label)
             handler.logLevel = level
@@ -90,5 +101,3 @@ struct MountCommand: ParsableCommand {
         return words
     }
 }
-
-extension Logger.Level: @retroactive ExpressibleByArgument {}

@@ -6,17 +6,13 @@ import Foundation
 ///
 /// The first field of the line is free text; servers are configured with `peekfs instance`.
 enum MountHelper {
-    /// Options that are said to fstab's other readers: mount(8), systemd, `mount -a`.
-    private static let foreign: Set = [
-        "defaults", "auto", "noauto", "user", "nouser", "users", "owner", "group", "_netdev", "nofail", "rw", "async",
-    ]
-    /// Options of `peekfs mount` that have a value.
+    /// Options of fstab that are options of `peekfs mount`; all others are judged by the Fuse module.
     private static let named: Set = ["state-dir", "cache-dir", "log-level"]
 
-    /// The arguments of `peekfs mount` that mean the same; nil when the program was not called as `mount.peekfs`.
+    /// Reads all arguments, the program's name first.
     ///
-    /// - Parameter arguments: All of them, the program's name first.
-    /// - Throws: `CommandError.usage`.
+    /// - Returns: The arguments of `peekfs mount` that mean the same; nil when it was not called as `mount.peekfs`.
+    /// - Throws: `CommandError` with `.usage`.
     static func translated(_ arguments: [String]) throws(CommandError) -> [String]? {
         guard let name = arguments.first, name.split(separator: "/").last == "mount.peekfs" else { return nil }
         var operands: [String] = []
@@ -47,9 +43,7 @@ enum MountHelper {
             let parts = option.split(separator: "=", maxSplits: 1).map(String.init)
             if let name = parts.first, named.contains(name), parts.count == 2 {
                 words += ["--" + name, parts[1]]
-            } else if option == "allow_other" {
-                words.append("--allow-other")
-            } else if !foreign.contains(option), !option.hasPrefix("x-"), !option.hasPrefix("comment=") {
+            } else {
                 passed.append(option)
             }
         }

@@ -1,6 +1,9 @@
 import ArgumentParser
 import Foundation
+import Fuse
 import Library
+import Stash
+import Sync
 
 /// From the arguments of a process to its end. It is no part of `Peekfs`, because what is written in the type with
 /// `@main` belongs to the main actor, and closures made there die on any other thread.
@@ -50,7 +53,37 @@ enum Program {
             case .newer: CommandError(.configuration, error.description)
             case .unusable: CommandError(.ioError, error.description)
             }
+        case let error as MountOptionError: CommandError(.usage, "\(error)", hint: "see `peekfs mount --help`")
+        case let error as SessionError: explained(error)
+        case let error as UnmountError: explained(error)
+        case let error as Errno: CommandError(.system, "\(error)")
+        case let error as StashError: CommandError(.system, "\(error)")
         default: nil
+        }
+    }
+
+    private static func explained(_ error: SessionError) -> CommandError {
+        switch error {
+        case .unreachable(let path, _):
+            CommandError(.notFound, "\(error)", hint: "give an existing directory, or make it: mkdir -p \(path)")
+        case .alreadyMounted(let path):
+            CommandError(.busy, "\(error)", hint: "unmount it with `peekfs unmount \(path)`")
+        case .stale(let path):
+            CommandError(.busy, "\(error)", hint: "free it with `peekfs unmount \(path)`")
+        case .refused:
+            CommandError(
+                .system, "\(error)",
+                hint: "--allow-other needs root, or the line user_allow_other in /etc/fuse.conf")
+        case .noDevice, .incompatible, .noThreads, .broken: CommandError(.system, "\(error)")
+        }
+    }
+
+    private static func explained(_ error: UnmountError) -> CommandError {
+        switch error {
+        case .unreachable, .notMounted: CommandError(.notFound, "\(error)")
+        case .foreign: CommandError(.usage, "\(error)", hint: "use umount for it")
+        case .alreadyMounted, .busy: CommandError(.busy, "\(error)", hint: "try again when nobody uses it")
+        case .refused: CommandError(.system, "\(error)")
         }
     }
 

@@ -97,9 +97,10 @@ extension ProgressBoard.Row {
         return String(text.prefix(max(10, width - 1)))
     }
 
-    /// What is said of a stage when the next one begins; nil for stages in which nothing is counted.
+    /// What is said of a stage when the next one begins; nil for the small ones.
     var stageBehind: String? {
         guard let stage, total > 0 else { return nil }
+        if case .pictures = stage { return nil }
         return "\(name): \(stage.words) \(done)/\(total)"
     }
 

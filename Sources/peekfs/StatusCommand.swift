@@ -55,7 +55,8 @@ struct Status: Encodable {
         let mounts = try MountTable.current()
         mount = DaemonLock.holder(stateDirectory: stateDir).map { holder in
             Mount(
-                path: holder.mountPoint, pid: holder.pid, since: Date(timeIntervalSince1970: TimeInterval(holder.since)),
+                path: holder.mountPoint, pid: holder.pid,
+                since: Date(timeIntervalSince1970: TimeInterval(holder.since)),
                 mounted: mounts.top(at: holder.mountPoint)?.type == "fuse.\(MountOptions.subtype)")
         }
         let index = try workplace.index()

@@ -28,7 +28,11 @@ struct SyncCommand: ParsableCommand {
 
         let cancel = Cancellation()
         let signals = Signals()
-        signals.watch(stop: { again in again ? _exit(128 + SIGINT) : cancel.cancel() }, reload: {})
+        signals.watch(
+            stop: { again in
+                if again { _exit(128 + SIGINT) }
+                cancel.cancel()
+            }, reload: {})
 
         var options = SyncOptions()
         options.force = force

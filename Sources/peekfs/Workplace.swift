@@ -15,7 +15,11 @@ struct Workplace {
     ///     the first one.
     /// - Throws: `CommandError` or `StoreError`.
     init(_ options: LocationOptions, adopting: Bool = true) throws {
-        locations = try options.locations()
+        try self.init(options.locations(), adopting: adopting)
+    }
+
+    init(_ locations: Locations, adopting: Bool = true) throws {
+        self.locations = locations
         state = try StateDatabase(directory: locations.state)
         if adopting { adoptEnvironment(ProcessInfo.processInfo.environment) }
     }
