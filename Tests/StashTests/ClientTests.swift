@@ -24,7 +24,9 @@ import Testing
             while true {
                 let page: Page<Row> = try rig.client.page(PageRequest(position, limit: 7, isCounted: true))
                 #expect(page.setAside.isEmpty)
-                #expect(page.count == Int64(ids(Row.kind).count))
+                // Behind an id only what is behind it counts.
+                let isKeyset = Row.kind.hasKeysetPages
+                #expect(page.count == Int64(ids(Row.kind).count - (isKeyset ? rows.count : 0)))
                 rows += page.rows
                 guard page.received == 7, let last = page.lastID else { return rows }
                 position =
