@@ -18,7 +18,9 @@ enum Failure: Hashable, Sendable {
         self =
             switch error {
             case .unreachable, .timedOut, .notReady, .cancelled: .network
-            case .shortBody, .server(_, retryable: true): .file
+            // No HTTP: the five bytes of a killed stream (Stash 4.2) can come right behind a whole body, and are then
+            // taken for the head of the next answer on that connection.
+            case .shortBody, .server(_, retryable: true), .notStash(.notHTTP): .file
             case .changed, .rangeNotSatisfiable: .changed
             case .notFound, .refused(.status(410)): .final(.gone)
             case .tripwire: .locked

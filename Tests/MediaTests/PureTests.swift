@@ -175,7 +175,7 @@ import Testing
         (.rangeNotSatisfiable(total: 3), .changed), (.notFound, .final(.gone)),
         (.refused(.status(410)), .final(.gone)), (.refused(.contentRange), .final(.refused)),
         (.unauthorised(.keyRejected), .final(.refused)), (.notStash(.webPage), .final(.refused)),
-        (.tripwire, .locked),
+        (.notStash(.notHTTP), .file), (.tripwire, .locked),
     ])
     func `errors of the network are decisions`(error: StashError, failure: Failure) {
         #expect(Failure(error) == failure)
