@@ -77,6 +77,7 @@ package final class FakeStash: Sendable {
     ///   - configuration: What the server is.
     ///   - observer: Is told of each request when its answer is over, from any thread.
     /// - Returns: The running server.
+    /// - Throws: What the kernel says when the port cannot be bound.
     package static func start(
         _ configuration: Configuration = Configuration(), observer: (@Sendable (RequestRecord) -> Void)? = nil
     ) throws -> FakeStash {

@@ -95,6 +95,8 @@ struct Finder {
                 let test = try TimeTest(criterion)
                 let (kind, catalogue) = (kind, catalogue)
                 cheap.append { id in catalogue.state.withLock { test.accepts(catalogue.updated(kind, id, $0)) } }
+            } else if let members = joined(name, criterion) {
+                ids = ids.filter { members.contains($0) }
             } else {
                 tests.append(try test(name, criterion))
             }
@@ -118,6 +120,21 @@ struct Finder {
         let page = max(1, find["page"]?.integer ?? 1)
         let rows = size < 0 ? ordered : Array(ordered.dropFirst((page - 1) * size).prefix(size))
         return Page(ids: rows, count: ids.count, all: { ids })
+    }
+
+    /// The rows that `INCLUDES` on a join is about, from the index of joins: a large table is not walked for each gallery.
+    private func joined(_ name: String, _ criterion: JSON) -> Set<Int>? {
+        let targets: [String: Kind] = [
+            "performers": .performer, "tags": .tag, "galleries": .gallery, "groups": .group, "movies": .group,
+            "studios": .studio,
+        ]
+        guard let target = targets[name], criterion["modifier"]?.text == "INCLUDES", criterion["excludes"] == nil else {
+            return nil
+        }
+        let wanted = criterion["value"]?.items?.compactMap(\.integer) ?? []
+        return catalogue.state.withLock { state in
+            Set(wanted.flatMap { catalogue.members(kind, having: target, $0, &state) })
+        }
     }
 
     /// `id` criteria by binary search, so that keyset paging costs nothing.
@@ -288,13 +305,8 @@ struct Finder {
             if catalogue.generator.configuration.generation == .v22 { return ids }
             throw ResolverFailure("invalid sort: \(sort)")
         }
-        let (kind, catalogue) = (kind, catalogue)
-        let keyed: [(key: String, id: Int)] = ids.map { id in
-            switch sort {
-            case "updated_at": (catalogue.state.withLock { Self.sortable(catalogue.updated(kind, id, $0)) }, id)
-            default: (Self.key(sort, catalogue.entity(kind, id), catalogue), id)
-            }
-        }
+        if sort == "updated_at" { return byUpdate(ids, isDescending) }
+        let keyed = ids.map { id in (key: Self.key(sort, catalogue.entity(kind, id), catalogue), id: id) }
         // Ties are broken by title in Stash, never by id: a scramble keeps clients from relying on it.
         let sorted = keyed.sorted { first, second in
             first.key == second.key
@@ -302,6 +314,22 @@ struct Finder {
                 : isDescending ? first.key > second.key : first.key < second.key
         }
         return sorted.map(\.id)
+    }
+
+    /// The order that clients probe for changes with: numbers only, because it is asked of whole libraries.
+    private func byUpdate(_ ids: [Int], _ isDescending: Bool) -> [Int] {
+        let size = ids.count
+        var keys: [Int] = []
+        keys.reserveCapacity(size)
+        catalogue.state.withLock { state in
+            // Among equals the later id comes first, so that nobody relies on the order of ids.
+            for (place, id) in ids.enumerated() {
+                keys.append(Int(catalogue.updated(kind, id, state).wall) * size + (size - 1 - place))
+            }
+        }
+        keys.sort()
+        if isDescending { keys.reverse() }
+        return keys.map { ids[size - 1 - $0 % size] }
     }
 
     private static let sorts: Set<String> = [

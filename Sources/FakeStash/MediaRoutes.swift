@@ -124,7 +124,8 @@ struct MediaRoutes: Sendable {
         var headers: [(String, String)] = []
         if configuration.generation == .v30 { headers = [("Content-Disposition", "inline; " + Self.fileName(name))] }
         return Ranges.serve(
-            body, type: MediaType.of(name), .modified(file.modified.seconds), headers: headers, request)
+            body, type: MediaType.of(name), .modified(file.modified.seconds), headers: headers,
+            keepsDate: configuration.generation == .v22, request)
     }
 
     /// The `filename` of Go's `mime.FormatMediaType`: a token bare, quoted where needed, RFC 2231 when not ASCII.

@@ -48,8 +48,10 @@ enum Ranges {
         return .parts(parts)
     }
 
+    /// The answer to a conditional or ranged GET. `keepsDate`: older Go leaves Last-Modified in a 416 (recorded).
     static func serve(
-        _ body: MediaBytes, type: String, _ validator: Validator, headers: [(String, String)], _ request: Request
+        _ body: MediaBytes, type: String, _ validator: Validator, headers: [(String, String)], keepsDate: Bool = false,
+        _ request: Request
     ) -> Response {
         var kept = headers + [("X-Content-Type-Options", "nosniff")]
         switch validator {
@@ -62,8 +64,9 @@ enum Ranges {
         let full = [("Accept-Ranges", "bytes"), ("Content-Type", type)] + kept
         switch parse(range, size: body.size) {
         case .whole: return Response(200, headers: full, body: body)
-        case .invalid: return refusal("invalid range\n", kept, nil)
-        case .unsatisfiable: return refusal("invalid range: failed to overlap\n", kept, "bytes */\(body.size)")
+        case .invalid: return refusal("invalid range\n", kept, nil, keepsDate)
+        case .unsatisfiable:
+            return refusal("invalid range: failed to overlap\n", kept, "bytes */\(body.size)", keepsDate)
         case .parts(let parts):
             guard parts.count == 1 else { return multipart(parts, body, type, kept) }
             var response = Response(206, headers: full, body: body)
@@ -106,8 +109,10 @@ enum Ranges {
         }
     }
 
-    private static func refusal(_ text: String, _ headers: [(String, String)], _ range: String?) -> Response {
-        let kept = headers.filter { $0.0 == "Content-Disposition" }
+    private static func refusal(
+        _ text: String, _ headers: [(String, String)], _ range: String?, _ keepsDate: Bool
+    ) -> Response {
+        let kept = headers.filter { $0.0 == "Content-Disposition" || keepsDate && $0.0 == "Last-Modified" }
         var response = Response.text(416, text, headers: kept)
         response.set("Content-Range", range)
         return response

@@ -66,7 +66,7 @@ final class RequestLog: Sendable {
     func clear() {
         storage.condition.withLock {
             // Numbers are places, so records of running requests have to stay: all are marked instead of moved.
-            storage.records.indices.forEach { storage.records[$0].method = "" }
+            for index in storage.records.indices { storage.records[index].method = "" }
         }
     }
 

@@ -26,6 +26,12 @@ enum Resolvers {
         for name in ["VideoFile", "ImageFile", "GalleryFile", "BasicFile", "SceneFileType", "ImageFileType"] {
             tables[name] = fileFields
         }
+        // On v0.22 the size of a scene's `file` is a string, and `mod_time` of an image in an archive is null although it
+        // must not be (recorded): the whole answer becomes null.
+        tables["SceneFileType"]?["size"] = fileField { file, _ in .text(String(file.size)) }
+        tables["ImageFileType"]?["mod_time"] = fileField { file, _ in
+            file.archive == nil ? .text(file.modified.text) : .null
+        }
         return tables
     }()
 

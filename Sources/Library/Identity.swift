@@ -104,9 +104,10 @@ extension Identity {
     /// of another entity has the better right to it (the number is that member's own).
     ///
     /// - Parameter known: The entity number each member had when identities were last computed.
+    /// - Parameter live: Which of those numbers are some member's own that still exists, in `entities` or not.
     /// - Returns: For every member of `entities` its entity's number.
     package static func numbers(
-        of entities: [[Member]], known: [NodeNumber: NodeNumber]
+        of entities: [[Member]], known: [NodeNumber: NodeNumber], live: Set<NodeNumber>
     ) -> [NodeNumber: NodeNumber] {
         var owner: [NodeNumber: Int] = [:]
         for (index, members) in entities.enumerated() {
@@ -120,7 +121,11 @@ extension Identity {
             let wishes = Set(own.compactMap { known[$0] } + own).sorted()
             for wish in wishes {
                 // A number whose own member lives in another entity belongs there.
-                if let other = owner[wish], other != index { continue }
+                if let other = owner[wish] {
+                    if other != index { continue }
+                } else if live.contains(wish) {
+                    continue
+                }
                 // Nobody's member: the first entity (by its lowest reference) that was known by it keeps it.
                 if holder[wish] != nil { continue }
                 holder[wish] = index

@@ -90,16 +90,18 @@ extension IndexDatabase {
             try db.execute(
                 sql: "UPDATE member SET missed = missed + 1 WHERE instance = ? AND kind = ? AND pass < ?",
                 arguments: key)
-            let total = try Int.fetchOne(
-                db, sql: "SELECT count(*) FROM member WHERE instance = ? AND kind = ?",
-                arguments: [pass.instance.rawValue, kind.rawValue]) ?? 0
+            let total =
+                try Int.fetchOne(
+                    db, sql: "SELECT count(*) FROM member WHERE instance = ? AND kind = ?",
+                    arguments: [pass.instance.rawValue, kind.rawValue]) ?? 0
             let gone = try Int64.fetchAll(
                 db, sql: "SELECT id FROM member WHERE instance = ? AND kind = ? AND missed >= 2",
                 arguments: [pass.instance.rawValue, kind.rawValue])
             var report = DeletionReport()
-            report.missing = try Int.fetchOne(
-                db, sql: "SELECT count(*) FROM member WHERE instance = ? AND kind = ? AND missed = 1",
-                arguments: [pass.instance.rawValue, kind.rawValue]) ?? 0
+            report.missing =
+                try Int.fetchOne(
+                    db, sql: "SELECT count(*) FROM member WHERE instance = ? AND kind = ? AND missed = 1",
+                    arguments: [pass.instance.rawValue, kind.rawValue]) ?? 0
             // Up to five rows may always go: a fifth of a handful is nothing.
             if gone.count > max(5, total / 5), !force {
                 report.suspect = true
@@ -270,11 +272,11 @@ private struct Ingestion {
         let name = record.wantedName
         let statement = try db.cachedStatement(
             sql: """
-                INSERT INTO member (instance, kind, id, title, stem, extension, date, details, rating, favorite,
+                INSERT INTO member (instance, kind, id, title, stem, extension, key, date, details, rating, favorite,
                     interactive, updated_at, modified, json, digest, pass)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT DO UPDATE SET title = excluded.title, stem = excluded.stem, extension = excluded.extension,
-                    date = excluded.date, details = excluded.details, rating = excluded.rating,
+                    key = excluded.key, date = excluded.date, details = excluded.details, rating = excluded.rating,
                     favorite = excluded.favorite, interactive = excluded.interactive,
                     updated_at = excluded.updated_at, modified = excluded.modified, json = excluded.json,
                     digest = excluded.digest, pass = excluded.pass, missed = 0
@@ -282,7 +284,7 @@ private struct Ingestion {
         try statement.execute(
             arguments: StatementArguments(
                 key + [
-                    record.title.databaseValue, name.stem, name.extension, record.date.databaseValue,
+                    record.title.databaseValue, name.stem, name.fileExtension, name.key, record.date.databaseValue,
                     record.details.databaseValue, record.rating.databaseValue, record.favorite.databaseValue,
                     record.interactive, record.updatedAt, record.modified, record.json, digest, pass.number,
                 ] as [any DatabaseValueConvertible]))
@@ -299,14 +301,16 @@ private struct Ingestion {
         try clear("file")
         let statement = try db.cachedStatement(
             sql: """
-                INSERT INTO file (instance, kind, id, position, path, sort_key, basename, size, modified, duration,
+                INSERT INTO file (instance, kind, id, position, path, sort_key, basename, folder, name, key, size, modified, duration,
                     width, height, oshash, md5, phash, archived, served_size, validator)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """)
         for (position, file) in record.files.enumerated() {
             let same = position == 0 && known?["size"] == file.size && known?["modified"] == file.modified
+            let place = file.place
             let values: [any DatabaseValueConvertible] = [
-                position, file.path, FileName.naturalKey(file.path), file.basename, file.size, file.modified,
+                position, file.path, NameRules.naturalKey(file.path), file.basename, place.folder, place.name,
+                NameRules.key(place.name), file.size, file.modified,
                 file.duration.databaseValue, file.width.databaseValue, file.height.databaseValue,
                 file.oshash.databaseValue, file.md5.databaseValue, file.phash.databaseValue, file.isInArchive,
                 same ? known?["served_size"] as DatabaseValue? ?? .null : .null,
@@ -363,24 +367,6 @@ private struct Ingestion {
 }
 
 extension MemberRecord {
-    /// What the record wishes to be called: a cleaned stem, and the extension with its dot for files. An empty title
-    /// falls back to the file's base name, then to `<kind> <id>`.
-    package var wantedName: (stem: String, extension: String) {
-        let fallback = "\(ref.kind.word) \(ref.id)"
-        guard ref.kind.isFile else {
-            let stem = FileName.clean(title ?? "")
-            let other = FileName.clean(files.first.map { FileName.stem($0.basename) } ?? "")
-            return (stem.isEmpty ? (other.isEmpty ? fallback : other) : stem, "")
-        }
-        let basename = files.first?.basename ?? ""
-        let found = FileName.pathExtension(basename) ?? (ref.kind == .scene ? "mp4" : "jpg")
-        var stem = FileName.clean(title ?? "")
-        // A title that is the file's name (Stash 2.2: images of 0.22) would get its extension twice.
-        if FileName.pathExtension(stem) == found { stem = FileName.clean(FileName.stem(stem)) }
-        if stem.isEmpty { stem = FileName.clean(FileName.stem(basename)) }
-        return (stem.isEmpty ? fallback : stem, "." + found)
-    }
-
     /// 64 bits of everything the record says: equal records have equal digests in every process (FNV-1a).
     fileprivate var digest: Int64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325

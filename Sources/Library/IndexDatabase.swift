@@ -85,7 +85,7 @@ package final class IndexDatabase: Sendable {
         CREATE TABLE member (
             instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL,
             number INTEGER, entity INTEGER,
-            title TEXT, stem TEXT NOT NULL, extension TEXT NOT NULL,
+            title TEXT, stem TEXT NOT NULL, extension TEXT NOT NULL, key TEXT NOT NULL,
             date TEXT, details TEXT, rating INTEGER, favorite INTEGER,
             interactive INTEGER NOT NULL, updated_at TEXT NOT NULL, modified INTEGER NOT NULL,
             has_picture INTEGER NOT NULL DEFAULT 0,
@@ -99,6 +99,7 @@ package final class IndexDatabase: Sendable {
         CREATE TABLE file (
             instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL, position INTEGER NOT NULL,
             path TEXT NOT NULL, sort_key TEXT NOT NULL, basename TEXT NOT NULL,
+            folder TEXT NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL,
             size INTEGER NOT NULL, modified INTEGER NOT NULL,
             duration REAL, width INTEGER, height INTEGER, oshash TEXT, md5 TEXT, phash TEXT,
             archived INTEGER NOT NULL,
@@ -174,15 +175,18 @@ package final class IndexDatabase: Sendable {
             size INTEGER NOT NULL, modified INTEGER NOT NULL, archived INTEGER NOT NULL, validator TEXT
         );
 
-        -- A server's own folders. `name` is unique within its parent.
+        -- A server's own folders; 0 is the top. `number` is a hash of the path, so that it survives a lost index.
         CREATE TABLE folder (
-            scope INTEGER NOT NULL, number INTEGER NOT NULL, parent INTEGER NOT NULL, name TEXT NOT NULL,
+            scope INTEGER NOT NULL, number INTEGER NOT NULL, parent INTEGER NOT NULL,
+            name TEXT NOT NULL, key TEXT NOT NULL, path TEXT NOT NULL, modified INTEGER NOT NULL,
             PRIMARY KEY (scope, number)
         ) WITHOUT ROWID;
-        CREATE INDEX folder_parent ON folder (scope, parent, name);
+        CREATE UNIQUE INDEX folder_key ON folder (scope, parent, key);
+        CREATE INDEX folder_path ON folder (scope, path);
         CREATE TABLE folder_file (
-            scope INTEGER NOT NULL, folder INTEGER NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL,
-            PRIMARY KEY (scope, folder, name)
+            scope INTEGER NOT NULL, folder INTEGER NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL,
+            member INTEGER NOT NULL,
+            PRIMARY KEY (scope, folder, key)
         ) WITHOUT ROWID;
         """
 }

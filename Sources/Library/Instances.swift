@@ -70,7 +70,7 @@ extension Instance {
         let reason: String? =
             if name.isEmpty { "it is empty" } else if name.utf8.count > 64 {
                 "it is longer than 64 bytes"
-            } else if name.hasPrefix(".") { "it starts with a dot" } else if name != FileName.clean(name) {
+            } else if name.hasPrefix(".") { "it starts with a dot" } else if name != NameRules.clean(name) {
                 "it holds a slash, a control character, a trailing dot or space, or text that is not in Unicode's composed form"
             } else if name.contains(":") { "it holds a colon, which separates the parts of an id" } else { nil }
         if let reason { throw .badName(name, reason: reason) }

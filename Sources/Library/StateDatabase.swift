@@ -9,13 +9,14 @@ package final class StateDatabase: Sendable {
     let pool: DatabasePool
     /// The identity of this library; the index that belongs to it carries the same.
     package let libraryID: UUID
+    let path: String
 
     /// Opens `directory/state.sqlite`, making directory (0700) and file (0600) when they are missing.
     ///
     /// - Throws: `StoreError` when the file was written by a newer version or cannot be used.
     package init(directory: String) throws {
         try Files.makePrivateDirectory(directory)
-        let path = directory + "/state.sqlite"
+        path = directory + "/state.sqlite"
         Files.createPrivate(path)
         var configuration = Configuration()
         configuration.busyMode = .timeout(10)
@@ -25,8 +26,9 @@ package final class StateDatabase: Sendable {
             if !db.configuration.readonly { try db.execute(sql: "PRAGMA synchronous = FULL") }
         }
         pool = try DatabasePool(path: path, configuration: configuration)
+        let file = path
         libraryID = try pool.write { db in
-            try Self.migrate(db, path: path)
+            try Self.migrate(db, path: file)
             let text = try String.fetchOne(db, sql: "SELECT value FROM setting WHERE key = 'library'")
             return text.flatMap(UUID.init(uuidString:)) ?? UUID()
         }
@@ -68,8 +70,9 @@ package final class StateDatabase: Sendable {
                     UNIQUE (instance, kind, id)
                 );
 
-                -- Names once given. `key` is the name folded for comparison; `stem` is what was wished for, so that a
-                -- changed wish can be seen. A name that is no longer current still resolves until another needs it.
+                -- Names once given. `key` is the name folded for comparison. `source` is the member whose title it was
+                -- made of, `stem` and `extension` what that member wished for then: a path changes only when they do.
+                -- A name that is no longer current still resolves until another needs it.
                 CREATE TABLE name (
                     scope INTEGER NOT NULL,
                     kind INTEGER NOT NULL,
@@ -78,6 +81,7 @@ package final class StateDatabase: Sendable {
                     stem TEXT NOT NULL,
                     extension TEXT NOT NULL,
                     number INTEGER NOT NULL,
+                    source INTEGER NOT NULL,
                     current INTEGER NOT NULL CHECK (current IN (0, 1)),
                     PRIMARY KEY (scope, kind, key)
                 ) WITHOUT ROWID;
@@ -131,7 +135,8 @@ package enum Files {
             try FileManager.default.createDirectory(
                 atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch {
-            throw StoreError.unusable(path: path, reason: "the directory cannot be made (\(error.localizedDescription))")
+            throw StoreError.unusable(
+                path: path, reason: "the directory cannot be made (\(error.localizedDescription))")
         }
     }
 

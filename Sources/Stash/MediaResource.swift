@@ -22,6 +22,7 @@ package enum MediaResource: Sendable, Hashable {
     /// Path and query below the base URL.
     ///
     /// - Parameter hasGroups: False for servers before 0.27, which call groups movies and have no alias for the route.
+    /// - Returns: An absolute path, escaped.
     func path(hasGroups: Bool) -> String {
         let group = hasGroups ? "group" : "movie"
         return switch self {

@@ -28,6 +28,7 @@ package struct Retry: Sendable, Hashable {
     ///   - attempt: How many tries have failed, this one included; 1 after the first.
     ///   - error: What the last one failed with.
     ///   - generator: The source of the jitter.
+    /// - Returns: The pause before the next try.
     package func pause(
         afterAttempt attempt: Int, failing error: StashError, using generator: inout some RandomNumberGenerator
     ) -> Duration? {

@@ -9,9 +9,7 @@ package struct APIKey: Sendable, Hashable, CustomStringConvertible, CustomDebugS
     /// Nil when the text is empty or holds what cannot stand in a header (RFC 9110 section 5.5); surrounding white
     /// space, which a file or a paste adds, is dropped.
     package init?(_ text: String) {
-        var text = Substring(text)
-        while let first = text.first, first.isWhitespace { text.removeFirst() }
-        while let last = text.last, last.isWhitespace { text.removeLast() }
+        let text = Substring(text).trimmingSpace
         guard !text.isEmpty, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
         secret = String(text)
     }

@@ -24,7 +24,7 @@ package struct ServerAddress: Sendable, Hashable, Codable, CustomStringConvertib
     /// A trailing slash, `/graphql`, `/playground`, `/login`, a fragment and the default port are dropped.
     /// - Throws: `AddressError` with a sentence for people.
     package init(_ text: String) throws(AddressError) {
-        let text = Self.trimmed(text)
+        let text = Substring(text).trimmingSpace
         guard !text.isEmpty else { throw .empty }
         guard text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else { throw .badCharacter }
 
@@ -70,13 +70,6 @@ package struct ServerAddress: Sendable, Hashable, Codable, CustomStringConvertib
 extension ServerAddress {
     private static func defaultPort(of scheme: Scheme) -> Int {
         scheme == .http ? 80 : 443
-    }
-
-    private static func trimmed(_ text: String) -> Substring {
-        var text = Substring(text)
-        while let first = text.first, first.isWhitespace { text.removeFirst() }
-        while let last = text.last, last.isWhitespace { text.removeLast() }
-        return text
     }
 
     private static func hostAndPort(
@@ -133,6 +126,15 @@ extension ServerAddress {
             }
         }
         return encoded
+    }
+}
+
+extension Substring {
+    var trimmingSpace: Substring {
+        var text = self
+        while let first = text.first, first.isWhitespace { text.removeFirst() }
+        while let last = text.last, last.isWhitespace { text.removeLast() }
+        return text
     }
 }
 

@@ -51,8 +51,8 @@ extension StashClient {
     package func page<Row: WireRow>(
         of _: Row.Type = Row.self, _ request: PageRequest, cancel: Cancellation = Cancellation()
     ) throws(StashError) -> Page<Row> {
-        try find(Row.kind, request, cancel, document: { $0.page(of: Row.kind, counted: request.isCounted) }) {
-            row, id in
+        let document = try queries(cancel).page(of: Row.kind, counted: request.isCounted)
+        return try find(document, request.variables(for: Row.kind), cancel) { row, id in
             var reader = RowReader(row)
             do throws(RowFault) {
                 return .success(try Row(&reader))
@@ -66,7 +66,7 @@ extension StashClient {
     package func ids(
         _ kind: WireKind, _ request: PageRequest, cancel: Cancellation = Cancellation()
     ) throws(StashError) -> Page<IDRow> {
-        try find(kind, request, cancel, document: { $0.ids(of: kind) }) { row, id in
+        try find(try queries(cancel).ids(of: kind), request.variables(for: kind), cancel) { row, id in
             guard let id else { return .failure(RowFault(reason: "its id is not a positive number")) }
             return .success(IDRow(id: id, updatedAt: row["updated_at"]?.string ?? ""))
         }
@@ -76,7 +76,7 @@ extension StashClient {
     package func count(
         of kind: WireKind, updatedSince: String? = nil, cancel: Cancellation = Cancellation()
     ) throws(StashError) -> Int64 {
-        let document = Queries(for: try needCapabilities(cancel)).count(of: kind)
+        let document = try queries(cancel).count(of: kind)
         // No rows: zero is the one number of rows that PageRequest does not offer.
         var variables = PageRequest(.number(1), limit: 1, updatedSince: updatedSince).variables(for: kind)
         variables["filter"] = .object(["per_page": .integer(0)])
@@ -87,7 +87,7 @@ extension StashClient {
 
     /// Of every kind how many there are and which was changed last, in one question: whether anything is new.
     package func newest(cancel: Cancellation = Cancellation()) throws(StashError) -> [WireKind: KindState] {
-        let document = Queries(for: try needCapabilities(cancel)).newest
+        let document = try queries(cancel).newest
         let filter: JSONObject = ["per_page": .integer(1), "sort": "updated_at", "direction": "DESC"]
         let data = try ask(document.text, ["filter": .object(filter)], cancel)
         var states: [WireKind: KindState] = [:]
@@ -104,7 +104,7 @@ extension StashClient {
 
     /// The server's paths of the folders that its library is made of: the roots of its own folder tree.
     package func libraryRoots(cancel: Cancellation = Cancellation()) throws(StashError) -> [String] {
-        let document = Queries(for: try needCapabilities(cancel)).roots
+        let document = try queries(cancel).roots
         let data = try ask(document.text, [:], cancel)
         guard let stashes = data["configuration"]?.object?["general"]?.object?["stashes"]?.array else {
             throw Self.shapeless(document)
@@ -113,12 +113,10 @@ extension StashClient {
     }
 
     private func find<Row>(
-        _ kind: WireKind, _ request: PageRequest, _ cancel: Cancellation,
-        document: (Queries) -> Queries.Document,
+        _ document: Queries.Document, _ variables: JSONObject, _ cancel: Cancellation,
         decode: (_ row: JSONObject, _ id: Int64?) -> Result<Row, RowFault>
     ) throws(StashError) -> Page<Row> {
-        let document = document(Queries(for: try needCapabilities(cancel)))
-        let data = try ask(document.text, request.variables(for: kind), cancel)
+        let data = try ask(document.text, variables, cancel)
         guard let found = data[document.field]?.object, let list = found[document.list]?.array else {
             throw Self.shapeless(document)
         }
@@ -139,9 +137,10 @@ extension StashClient {
         return page
     }
 
-    private func needCapabilities(_ cancel: Cancellation) throws(StashError) -> Capabilities {
-        if let capabilities { return capabilities }
-        return try describe(cancel: cancel).capabilities
+    /// The documents for this server, after asking what it has when nothing is remembered.
+    private func queries(_ cancel: Cancellation) throws(StashError) -> Queries {
+        if let capabilities { return Queries(for: capabilities) }
+        return Queries(for: try describe(cancel: cancel).capabilities)
     }
 
     private static func shapeless(_ document: Queries.Document) -> StashError {
@@ -211,6 +210,7 @@ extension StashClient {
     ///   - validator: The version that the bytes must belong to; another one ends with `.changed`.
     ///   - timeouts: Instead of the client's own.
     ///   - sink: Receives the answer on the engine's thread.
+    /// - Returns: The running request; dropping it does not end it.
     package func fetch(
         _ resource: MediaResource, range: ByteRange? = nil, ifUnmodifiedSince validator: Validator? = nil,
         timeouts: TransferTimeouts? = nil, sink: any TransferSink

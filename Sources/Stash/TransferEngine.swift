@@ -53,6 +53,7 @@ private final class TransferLoop: @unchecked Sendable {
 
     private struct Mailbox {
         var life = Life.new
+        var thread: pthread_t?
         var arrivals: [Exchange] = []
         var withdrawals: [Exchange] = []
     }
@@ -117,7 +118,9 @@ private final class TransferLoop: @unchecked Sendable {
             }
         }
         for exchange in abandoned { exchange.conclude(.cancelled) }
-        finished.wait()
+        // The last owner may let go of the engine from within a sink; the thread cannot wait for itself.
+        let isOwnThread = mailbox.withLock { $0.thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
+        if !isOwnThread { finished.wait() }
     }
 
     func take(_ exchange: Exchange) {
@@ -151,6 +154,7 @@ private final class TransferLoop: @unchecked Sendable {
     // MARK: Engine's thread
 
     private func run() {
+        mailbox.withLock { $0.thread = pthread_self() }
         while true {
             let (life, arrivals, withdrawals) = mailbox.withLock { mailbox in
                 defer {

@@ -1,7 +1,7 @@
 import Library
 import Testing
 
-@Suite struct `Identity` {
+@Suite struct `Identities` {
     @Test(arguments: [
         ("https://StashDB.org/graphql/", "https://stashdb.org/graphql"),
         ("HTTPS://stashdb.org:443/graphql", "https://stashdb.org/graphql"),

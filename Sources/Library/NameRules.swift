@@ -1,7 +1,7 @@
 import Foundation
 
 /// Titles become names: pure text, no database.
-package enum FileName {
+package enum NameRules {
     /// Linux's NAME_MAX: bytes of a name.
     package static let maximumBytes = 255
 

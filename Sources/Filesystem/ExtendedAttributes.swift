@@ -1,0 +1,216 @@
+import Fuse
+import Library
+
+/// The extended attributes of nodes that stand for entities: what is shown, what may be set, and what is refused.
+struct ExtendedAttributes: Sendable {
+    let catalogue: Catalogue
+
+    /// All listed attributes of one node with their names: ext4 has room for about 4 KiB, of which each attribute takes
+    /// 16 bytes more than its name and value.
+    private static let listedBytes = 3500
+    /// Set aside for what a person may add, so that adding it changes nothing else: six names and short values.
+    private static let personalBytes = 250
+    private static let commentBytes = 1000
+
+    /// An entity as one of its nodes shows it.
+    struct Subject: Sendable {
+        /// The one that this node is; `user.peekfs.id`.
+        let shown: EntityRef
+        /// Whose values count, best first.
+        let ranked: [EntityRef]
+        /// All members, in priority order.
+        let sources: [EntityRef]
+        /// Where related names are looked up.
+        let scope: Scope
+        let number: NodeNumber
+    }
+
+    /// What a node stands for; nil when it stands for nothing that can be rated.
+    func subject(of node: NodeID) throws -> Subject? {
+        switch node {
+        case .media(let member):
+            guard let shown = try catalogue.ref(of: member), let entity = try catalogue.entity(of: member) else {
+                return nil
+            }
+            let sources = try catalogue.members(ofEntity: entity)
+            // A file shows what its own server says of it before what others say.
+            return Subject(
+                shown: shown, ranked: [shown] + sources.filter { $0 != shown }, sources: sources, scope: .merged,
+                number: entity)
+        case .entity(.merged, let entity):
+            let sources = try catalogue.members(ofEntity: entity)
+            return sources.first.map {
+                Subject(shown: $0, ranked: sources, sources: sources, scope: .merged, number: entity)
+            }
+        case .entity(let scope, let member):
+            guard let shown = try catalogue.ref(of: member) else { return nil }
+            let sources = try catalogue.members(ofEntityWith: member)
+            return Subject(shown: shown, ranked: [shown], sources: sources, scope: scope, number: member)
+        default: return nil
+        }
+    }
+
+    // MARK: Reading
+
+    /// The value of one attribute; nil when it is not set or foreign.
+    func value(_ name: AttributeName, of node: NodeID, uid: UInt32) throws -> String? {
+        guard let subject = try subject(of: node) else { return nil }
+        if let field = name.personal ?? (name == .lastPlayedAt ? .lastPlayedAt : nil) {
+            return try catalogue.state.personal(field, of: subject.sources, uid: uid).map {
+                PersonalText.format($0, as: name)
+            }
+        }
+        if name == .json { return json(try facts(subject)) }
+        return try shown(subject, node)[name]
+    }
+
+    /// The names that can be read now, in a fixed order. `user.peekfs.json` is not listed: it would be copied along.
+    func names(of node: NodeID, uid: UInt32) throws -> [AttributeName] {
+        guard let subject = try subject(of: node) else { return [] }
+        let personal = try catalogue.state.personal(of: subject.sources, uid: uid)
+        let shown = try shown(subject, node)
+        return AttributeName.allCases.filter { name in
+            if let field = name.personal ?? (name == .lastPlayedAt ? .lastPlayedAt : nil) {
+                return personal[field] != nil
+            }
+            return shown[name] != nil
+        }
+    }
+
+    private func facts(_ subject: Subject) throws -> EntityFacts {
+        try catalogue.facts(subject.ranked, subject.scope, subject.number)
+    }
+
+    private func shown(_ subject: Subject, _ node: NodeID) throws -> [AttributeName: String] {
+        let facts = try facts(subject)
+        var values: [AttributeName: String] = [:]
+        func set(_ name: AttributeName, _ value: String?, bytes: Int = 250) {
+            // A value ends at NUL for most programs, and an empty one cannot be told from none.
+            guard let value, !value.isEmpty else { return }
+            values[name] = NameRules.cut(value, toBytes: bytes)
+        }
+        func list(_ name: AttributeName, _ entries: [String], _ separator: String, bytes: Int) {
+            var text = ""
+            for entry in entries {
+                let next = text.isEmpty ? entry : text + separator + entry
+                guard next.utf8.count <= bytes else { break }
+                text = next
+            }
+            if !text.isEmpty { values[name] = text }
+        }
+        set(.id, name(of: subject.shown))
+        set(.instance, catalogue.instance(subject.shown.instance)?.name)
+        list(.sources, subject.sources.map(name), "\n", bytes: 240)
+        set(.kind, subject.shown.kind.word)
+        set(.title, facts.title)
+        set(.date, facts.date)
+        set(.studio, facts.studio, bytes: 120)
+        list(.performers, facts.performers, "\n", bytes: 250)
+        list(.tags, facts.tags, "\n", bytes: 300)
+        list(.groups, facts.groups, "\n", bytes: 150)
+        set(.duration, facts.duration.map(PersonalText.decimal))
+        if let width = facts.width, let height = facts.height, width > 0 { set(.resolution, "\(width)x\(height)") }
+        list(.stashIDs, facts.stashIDs, "\n", bytes: 200)
+        set(.stashRating, facts.rating.map { String($0) })
+        set(.updatedAt, facts.updatedAt, bytes: 40)
+        list(.xdgTags, facts.tags.map { $0.replacing(",", with: " ") }, ",", bytes: 300)
+        set(.xdgOrigin, origin(of: subject.shown), bytes: 200)
+        if case .media = node { set(.mimeType, MIMEType.of(facts.basename ?? "")) }
+        let used = values.reduce(Self.personalBytes + AttributeName.xdgComment.rawValue.utf8.count + 1) {
+            $0 + $1.key.rawValue.utf8.count + 1 + $1.value.utf8.count
+        }
+        set(.xdgComment, facts.details, bytes: min(Self.commentBytes, max(0, Self.listedBytes - used)))
+        return values
+    }
+
+    /// `attic:scene:123`
+    private func name(of ref: EntityRef) -> String {
+        "\(catalogue.instance(ref.instance)?.name ?? "?"):\(ref.kind.word):\(ref.id)"
+    }
+
+    /// The page of the Stash server's own site.
+    private func origin(of ref: EntityRef) -> String? {
+        catalogue.instance(ref.instance).map { "\($0.url)/\(ref.kind.directoryName)/\(ref.id)" }
+    }
+
+    /// One object: the members in the order of their right to be shown, each as its server said it.
+    private func json(_ facts: EntityFacts) -> String {
+        let members = zip(facts.members, facts.json).map { ref, json in
+            "{\"id\":\(JSONText.quoted(name(of: ref))),\"said\":\(json)}"
+        }
+        return "{\"title\":\(JSONText.quoted(facts.title)),\"members\":[\(members.joined(separator: ","))]}"
+    }
+
+    // MARK: Setting
+
+    /// Sets a personal value for every member of the entity.
+    ///
+    /// - Throws: `Errno`, as the contract has it.
+    func set(
+        _ name: FileName, _ value: [UInt8], _ flags: SetExtendedAttributeRequest.Flags, of node: NodeID, uid: UInt32
+    ) throws {
+        guard let known = name.string.flatMap(AttributeName.init(rawValue:)), let subject = try subject(of: node)
+        else { throw Errno.notSupported }
+        let text = String(validating: value, as: UTF8.self)
+        guard let field = known.personal else {
+            let present = try self.value(known, of: node, uid: uid)
+            if flags.contains(.create), present != nil { throw Errno.exists }
+            // What rsync -X writes back is what is there.
+            if let present, text == present { return }
+            throw Errno.notPermitted
+        }
+        guard let text, let parsed = PersonalText.parse(text, as: known) else { throw Errno.invalid }
+        // Ten steps cannot say what a hundred do: the shown step written back leaves the finer value alone.
+        if known == .balooRating, flags.isEmpty, try self.value(known, of: node, uid: uid) == text { return }
+        try catalogue.state.setPersonal(field, parsed, of: subject.sources, uid: uid) { present in
+            if flags.contains(.create), present != nil { throw Errno.exists }
+            if flags.contains(.replace), present == nil { throw Errno.noData }
+        }
+    }
+
+    /// Takes a personal value back.
+    ///
+    /// - Throws: `Errno`, as the contract has it.
+    func remove(_ name: FileName, of node: NodeID, uid: UInt32) throws {
+        guard let known = name.string.flatMap(AttributeName.init(rawValue:)), let subject = try subject(of: node)
+        else { throw Errno.noData }
+        guard let field = known.personal else { throw Errno.notPermitted }
+        try catalogue.state.setPersonal(field, nil, of: subject.sources, uid: uid) { present in
+            if present == nil { throw Errno.noData }
+        }
+    }
+}
+
+/// Strings as JSON (RFC 8259, section 7).
+enum JSONText {
+    static func quoted(_ text: String) -> String {
+        var quoted = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": quoted += "\\\""
+            case "\\": quoted += "\\\\"
+            case "\u{0}"..."\u{1F}":
+                let code = String(scalar.value, radix: 16)
+                quoted += "\\u" + String(repeating: "0", count: 4 - code.count) + code
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
+    }
+}
+
+/// The types of media files by their extension, as IANA and freedesktop's shared-mime-info name them.
+enum MIMEType {
+    private static let byExtension = [
+        "mp4": "video/mp4", "m4v": "video/x-m4v", "mkv": "video/x-matroska", "webm": "video/webm",
+        "mov": "video/quicktime", "avi": "video/vnd.avi", "wmv": "video/x-ms-wmv", "flv": "video/x-flv",
+        "mpg": "video/mpeg", "mpeg": "video/mpeg", "ts": "video/mp2t", "m2ts": "video/mp2t", "ogv": "video/ogg",
+        "3gp": "video/3gpp", "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "gif": "image/gif",
+        "webp": "image/webp", "avif": "image/avif", "bmp": "image/bmp", "tif": "image/tiff", "tiff": "image/tiff",
+        "jxl": "image/jxl", "heic": "image/heic",
+    ]
+
+    static func of(_ basename: String) -> String? {
+        NameRules.pathExtension(basename).flatMap { byExtension[$0] }
+    }
+}

@@ -1,0 +1,174 @@
+import Fuse
+import Media
+import Synchronization
+
+/// What `fh` points at for a file of a server.
+final class OpenFile: Sendable {
+    private let media: MediaHandle
+
+    init(_ media: MediaHandle) { self.media = media }
+
+    /// Answers now when the bytes are in memory, else when they arrive, the kernel interrupts, or the deadline passes.
+    func read(_ request: ReadRequest, _ reply: consuming ReadReply) {
+        guard let offset = Int64(exactly: request.offset) else {
+            reply.fail(.invalid)
+            return
+        }
+        let parked = ParkedRead(reply)
+        let count = min(request.size, MediaStore.maximumRead)
+        guard let ticket = media.read(offset: offset, count: count, sink: parked) else { return }
+        parked.wait(with: ticket)
+    }
+}
+
+/// A read that may have to wait: the reply is taken out exactly once, by the bytes, an error or an interrupt.
+private final class ParkedRead: ReadSink, Interruptible {
+    private struct State: ~Copyable {
+        var reply: ReadReply?
+        var ticket: ReadTicket?
+    }
+
+    private let state: Mutex<State>
+
+    init(_ reply: consuming ReadReply) {
+        state = Mutex(State(reply: reply, ticket: nil))
+    }
+
+    private func take() -> ReadReply? { state.withLock { $0.reply.take() } }
+
+    func deliver(_ parts: [UnsafeRawBufferPointer]) {
+        guard let reply = take() else { return }
+        if parts.count == 1 { reply.send(parts[0]) } else { reply.send(parts: parts) }
+    }
+
+    func fail(_ error: MediaError) {
+        guard let reply = take() else { return }
+        reply.fail(Errno(error))
+    }
+
+    /// From now on an interrupt ends the wait; one that came before does it here.
+    func wait(with ticket: ReadTicket) {
+        let isInterrupted = state.withLock { state in
+            state.ticket = ticket
+            return !(state.reply?.onInterrupt(self) ?? true)
+        }
+        if isInterrupted { interrupted() }
+    }
+
+    func interrupted() {
+        if let reply = take() { reply.fail(.interrupted) }
+        // Nobody waits for it any more: what only this read wanted is no longer fetched.
+        let ticket = state.withLock { $0.ticket }
+        ticket?.cancel()
+    }
+}
+
+/// An open that waits for the server's first word on the size, but not long (`MediaStore.Limits.openWait`).
+final class PendingOpen: Interruptible {
+    private struct State: ~Copyable {
+        var reply: OpenReply?
+        var handle: MediaHandle?
+        var outcome: Result<LearnedMedia?, MediaError>?
+    }
+
+    private let state: Mutex<State>
+
+    init(_ reply: consuming OpenReply) {
+        state = Mutex(State(reply: reply, handle: nil, outcome: nil))
+        let isInterrupted = state.withLock { !($0.reply?.onInterrupt(self) ?? true) }
+        if isInterrupted { interrupted() }
+    }
+
+    /// The store's two answers come in any order and from any thread: the handle by return, the outcome by callback.
+    func opened(_ handle: MediaHandle) {
+        state.withLock { $0.handle = handle }
+        finish()
+    }
+
+    func ready(_ outcome: Result<LearnedMedia?, MediaError>) {
+        state.withLock { $0.outcome = outcome }
+        finish()
+    }
+
+    func interrupted() {
+        guard let reply = state.withLock({ $0.reply.take() }) else { return }
+        reply.fail(.interrupted)
+        // Let go outside of the lock: closing may call `ready`.
+        let handle = state.withLock { $0.handle.take() }
+        withExtendedLifetime(handle) {}
+    }
+
+    private func finish() {
+        let answer = state.withLock { state -> Answer? in
+            guard let outcome = state.outcome, let handle = state.handle, let reply = state.reply.take() else {
+                return nil
+            }
+            state.handle = nil
+            return Answer(reply: reply, handle: handle, outcome: outcome)
+        }
+        answer?.send()
+    }
+
+    /// Everything that is needed to answer, taken out of the lock.
+    private struct Answer: ~Copyable {
+        let reply: OpenReply
+        let handle: MediaHandle
+        let outcome: Result<LearnedMedia?, MediaError>
+
+        consuming func send() {
+            switch outcome {
+            // A server that is down: pages that the kernel has can still be read, all else fails at the read.
+            case .success, .failure(.unavailable), .failure(.timedOut), .failure(.noMemory):
+                reply.send(OpenFile(handle))
+            case .failure(let error): reply.fail(Errno(error))
+            }
+        }
+    }
+}
+
+/// A file whose bytes are here: the README of an empty library.
+final class OpenText: Sendable {
+    private let bytes: [UInt8]
+
+    init(_ text: String) { bytes = Array(text.utf8) }
+
+    func read(_ request: ReadRequest, _ reply: consuming ReadReply) {
+        let start = min(Int(clamping: request.offset), bytes.count)
+        let end = min(start + request.size, bytes.count)
+        var owed = Optional(reply)
+        bytes[start..<end].withUnsafeBytes { owed.take()?.send($0) }
+    }
+}
+
+/// A directory as it was when it was opened: what is added or removed meanwhile moves no place in it.
+final class OpenDirectory: Sendable {
+    let node: NodeID
+    let parent: NodeID
+    let entries: [Entry]
+
+    init(node: NodeID, parent: NodeID, entries: [Entry]) {
+        self.node = node
+        self.parent = parent
+        self.entries = entries
+    }
+
+    /// Packs entries from a place on, as many as there is room for. Place 1 is behind ".", 2 behind "..", 3 behind the
+    /// first entry.
+    func read(from place: UInt64, _ appearance: Appearance, _ reply: consuming DirectoryReply) {
+        var next = place
+        if next == 0 {
+            guard reply.add(".", inode: node.inode, kind: .directory, offset: 1) else { return reply.send() }
+            next = 1
+        }
+        if next == 1 {
+            guard reply.add("..", inode: parent.inode, kind: .directory, offset: 2) else { return reply.send() }
+            next = 2
+        }
+        while let index = Int(exactly: next - 2), index < entries.count {
+            let entry = entries[index]
+            guard reply.add(entry.name, appearance.entryAttributes(entry), offset: next + 1) else { break }
+            next += 1
+        }
+        reply.send()
+    }
+}

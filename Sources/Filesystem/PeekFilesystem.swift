@@ -1,0 +1,332 @@
+package import Fuse
+internal import Glibc
+package import Library
+package import Logging
+package import Media
+import Synchronization
+
+/// The merged library as a file system: each operation finds the node, asks the index, and answers. None of them waits for
+/// a server; reads and opens that need one are parked.
+package final class PeekFilesystem: FileSystem {
+    let tree: Tree
+    let attributes: ExtendedAttributes
+    let appearance: Appearance
+    let logger: Logger
+    private let catalogue: Catalogue
+    private let media: MediaStore
+    private let errands = Errands()
+    private let state = Mutex(State())
+
+    private struct State {
+        var notifier: Notifier?
+        /// Bytes and files for statfs, until the tree changes.
+        var statistics: (bytes: Int64, files: Int64)?
+        /// What was opened in this session: what the kernel may have pages of.
+        var versions: [NodeNumber: Version] = [:]
+    }
+
+    /// Pages of another version must go.
+    private struct Version: Equatable {
+        var size: Int64
+        var modified: Int64
+        /// The server's word, when it has spoken.
+        var learned: String?
+    }
+
+    /// Makes the file system; it serves requests once a session is started with it.
+    ///
+    /// `uid` and `gid` are those of the user who mounts: everything belongs to them.
+    package init(catalogue: Catalogue, media: MediaStore, uid: UInt32, gid: UInt32, logger: Logger) {
+        self.catalogue = catalogue
+        self.media = media
+        self.logger = logger
+        appearance = Appearance(uid: uid, gid: gid)
+        attributes = ExtendedAttributes(catalogue: catalogue)
+        tree = Tree(catalogue: catalogue, changed: ChangeTime(Int64(time(nil))), sizes: LearnedSizes())
+    }
+
+    /// To be called when the index or the instances changed: the kernel forgets pages of files that have another version
+    /// now. Names and attributes it asks again within a second by itself.
+    package func libraryChanged() {
+        tree.changed.value = max(tree.changed.value, Int64(time(nil)))
+        let (notifier, versions) = state.withLock { state in
+            state.statistics = nil
+            return (state.notifier, state.versions)
+        }
+        for (member, version) in versions {
+            guard let entry = try? catalogue.media(member), entry.modified != version.modified else { continue }
+            state.withLock {
+                $0.versions[member] = Version(size: entry.size, modified: entry.modified, learned: nil)
+            }
+            notifier?.invalidateInode(NodeID.media(member).inode)
+        }
+    }
+
+    package func sessionBegan(notifier: Notifier) { state.withLock { $0.notifier = notifier } }
+
+    /// Parked reads are answered when the media store shuts down, which ends every wait.
+    package func sessionEnded() { state.withLock { $0.notifier = nil } }
+
+    // MARK: Nodes
+
+    /// The inode's node, or ENOENT for a number that no node has.
+    private func node(_ inode: Inode) throws -> NodeID {
+        guard let node = NodeID(inode) else { throw Errno.noEntry }
+        return node
+    }
+
+    private func entry(_ inode: Inode) throws -> Entry {
+        guard let entry = try tree.entry(try node(inode)) else { throw Errno.noEntry }
+        return entry
+    }
+
+    /// What an operation throws becomes its errno; what is no plain refusal is worth a line.
+    private func errno(_ error: any Error, _ operation: StaticString) -> Errno {
+        if !(error is Errno) { logger.error("\(operation) failed: \(error)") }
+        return Errno(error)
+    }
+
+    package func lookup(_ request: NameRequest, _ reply: consuming EntryReply) {
+        do {
+            guard let name = request.name.string, let found = try tree.lookup(name, in: try node(request.parent)) else {
+                reply.fail(.noEntry)
+                return
+            }
+            reply.send(appearance.entryAttributes(found))
+        } catch { reply.fail(errno(error, "lookup")) }
+    }
+
+    package func forget(_ inode: Inode, lookups: UInt64) {
+        // The number itself says which node it is: nothing was counted.
+    }
+
+    package func attributes(_ request: AttributesRequest, _ reply: consuming AttributesReply) {
+        do {
+            reply.send(appearance.attributes(try entry(request.inode)), lifetime: Appearance.lifetime)
+        } catch { reply.fail(errno(error, "stat")) }
+    }
+
+    /// What changes nothing succeeds (`rsync -X` back onto the mount does that), all else is a read-only file system.
+    package func setAttributes(_ request: SetAttributesRequest, _ reply: consuming AttributesReply) {
+        do {
+            let now = appearance.attributes(try entry(request.inode))
+            func keeps<Value: Equatable>(_ asked: Value?, _ present: Value) -> Bool {
+                asked.map { $0 == present } ?? true
+            }
+            let keepsTimes =
+                request.modified.map { $0 == .at(now.modified) } ?? keeps(request.accessed, .at(now.accessed))
+            guard request.size == nil, keepsTimes, keeps(request.permissions, now.permissions),
+                keeps(request.uid, now.uid), keeps(request.gid, now.gid)
+            else { throw Errno.readOnly }
+            reply.send(now, lifetime: Appearance.lifetime)
+        } catch { reply.fail(errno(error, "setattr")) }
+    }
+
+    package func readLink(_ request: NodeRequest, _ reply: consuming LinkReply) {
+        do {
+            guard let target = try tree.target(of: try node(request.inode)) else { throw Errno.invalid }
+            reply.send(FileName(target))
+        } catch { reply.fail(errno(error, "readlink")) }
+    }
+
+    /// Everybody may read and enter, nobody may write content. Writing is allowed on what can be rated: Dolphin asks before
+    /// its stars can be clicked.
+    package func access(_ request: AccessRequest, _ reply: consuming EmptyReply) {
+        do {
+            let node = try node(request.inode)
+            if request.mask.contains(.execute), node.fileKind == .file { throw Errno.accessDenied }
+            if request.mask.contains(.write), try attributes.subject(of: node) == nil { throw Errno.readOnly }
+            reply.succeed()
+        } catch { reply.fail(errno(error, "access")) }
+    }
+
+    package func statistics(_ request: NodeRequest, _ reply: consuming StatisticsReply) {
+        do {
+            let known = state.withLock { $0.statistics }
+            let sums = try known ?? catalogue.statistics()
+            state.withLock { $0.statistics = sums }
+            // At least a block: programs take a size of zero for a broken file system.
+            reply.send(
+                FileSystemStatistics(
+                    blocks: UInt64(max(1, (sums.bytes + 4095) / 4096)), files: UInt64(max(1, sums.files))))
+        } catch { reply.fail(errno(error, "statfs")) }
+    }
+
+    // MARK: Files
+
+    package func open(_ request: OpenRequest, _ reply: consuming OpenReply) {
+        do {
+            if request.flags.writes || request.flags.truncates { throw Errno.readOnly }
+            let node = try node(request.inode)
+            if node == .readme {
+                reply.send(OpenText(Tree.readme))
+                return
+            }
+            guard let opened = try source(of: node) else { throw Errno.noEntry }
+            let pending = PendingOpen(reply)
+            let handle = media.open(
+                opened.source, learned: { [weak self] in self?.learned($0, of: opened) }, ready: { pending.ready($0) })
+            pending.opened(handle)
+        } catch { reply.fail(errno(error, "open")) }
+    }
+
+    /// What an open needs to know of a node.
+    private struct Opened: Sendable {
+        let node: NodeID
+        let source: MediaSource
+        /// Only of scenes and images: the size of the others was the server's own word.
+        let media: MediaEntry?
+    }
+
+    private func source(of node: NodeID) throws -> Opened? {
+        switch node {
+        case .media(let member):
+            guard let entry = try catalogue.media(member) else { return nil }
+            let server = entry.ref.instance.rawValue
+            let source: MediaSource =
+                entry.ref.kind == .scene
+                ? .scene(entry.ref.id, server: server, size: entry.size)
+                : .image(entry.ref.id, server: server, size: entry.size, isInArchive: entry.isInArchive)
+            return Opened(node: node, source: source, media: entry)
+        case .picture(let member): return try sidecar(node, member, .picture, 0)
+        case .caption(let member, let position): return try sidecar(node, member, .caption, position)
+        case .funscript(let member): return try sidecar(node, member, .funscript, 0)
+        default: return nil
+        }
+    }
+
+    private func sidecar(
+        _ node: NodeID, _ member: NodeNumber, _ kind: SidecarKind, _ position: Int64
+    ) throws -> Opened? {
+        guard let entry = try catalogue.sidecar(member, kind, position: position) else { return nil }
+        let server = entry.ref.instance.rawValue
+        let id = entry.ref.id
+        let source: MediaSource? =
+            switch (kind, entry.ref.kind) {
+            case (.caption, _):
+                .caption(scene: id, language: entry.language, type: entry.type, server: server, size: entry.size)
+            case (.funscript, _): .funscript(scene: id, server: server, size: entry.size)
+            case (.picture, .performer): .performerPicture(id, server: server, size: entry.size)
+            case (.picture, .studio): .studioPicture(id, server: server, size: entry.size)
+            case (.picture, .tag): .tagPicture(id, server: server, size: entry.size)
+            case (.picture, .group): .groupPicture(id, server: server, size: entry.size)
+            case (.picture, _): nil
+            }
+        return source.map { Opened(node: node, source: $0, media: nil) }
+    }
+
+    /// The server said what the file is. Comes before the first byte, on the thread that moves all bytes.
+    private func learned(_ media: LearnedMedia, of opened: Opened) {
+        guard let entry = opened.media else { return }
+        let member = entry.number
+        let version = Version(size: media.size, modified: entry.modified, learned: media.version)
+        let (before, notifier) = state.withLock { state in
+            (state.versions.updateValue(version, forKey: member), state.notifier)
+        }
+        let isOther = before.map { $0.learned != nil && $0.learned != media.version } ?? false
+        if media.size != entry.size {
+            tree.sizes.note(media.size, for: member)
+            logger.info("the server gives another size than the index has", metadata: ["node": "\(member.rawValue)"])
+        }
+        // With other bytes all pages go; with another size only the attributes have to.
+        if isOther {
+            notifier?.invalidateInode(opened.node.inode)
+        } else if media.size != entry.size {
+            notifier?.invalidateInode(opened.node.inode, offset: -1)
+        }
+        guard media.size != entry.size || entry.validator != media.version else { return }
+        errands.run { [catalogue, logger, tree] in
+            do {
+                try catalogue.learn(member, size: media.size, validator: media.version)
+            } catch {
+                logger.warning("the size of a file could not be remembered: \(error)")
+            }
+            tree.sizes.stored(media.size, for: member)
+        }
+    }
+
+    package func read(_ request: ReadRequest, _ reply: consuming ReadReply) {
+        switch request.handle {
+        case let file as OpenFile: file.read(request, reply)
+        case let text as OpenText: text.read(request, reply)
+        default: reply.fail(.badDescriptor)
+        }
+    }
+
+    /// The handle goes with the last reference to it, which is the kernel's.
+    package func release(_ request: ReleaseRequest) {}
+
+    // MARK: Directories
+
+    package func openDirectory(_ request: OpenRequest, _ reply: consuming OpenReply) {
+        do {
+            let node = try node(request.inode)
+            let listing = OpenDirectory(
+                node: node, parent: try tree.parent(of: node), entries: try tree.entries(of: node))
+            reply.send(listing)
+        } catch { reply.fail(errno(error, "opendir")) }
+    }
+
+    package func readDirectory(_ request: ReadDirectoryRequest, _ reply: consuming DirectoryReply) {
+        guard let directory = request.handle as? OpenDirectory else {
+            reply.fail(.badDescriptor)
+            return
+        }
+        directory.read(from: request.offset, appearance, reply)
+    }
+
+    package func releaseDirectory(_ request: ReleaseRequest) {}
+
+    // MARK: Extended attributes
+
+    package func extendedAttribute(_ request: ExtendedAttributeRequest, _ reply: consuming ValueReply) {
+        do {
+            // security.*, system.* and what programs probe for: nothing is looked up.
+            guard let name = request.name.string.flatMap(AttributeName.init(rawValue:)) else { throw Errno.noData }
+            let value = try attributes.value(name, of: try node(request.inode), uid: request.caller.uid)
+            guard let value else { throw Errno.noData }
+            reply.send(value)
+        } catch { reply.fail(errno(error, "getxattr")) }
+    }
+
+    package func listExtendedAttributes(_ request: NodeRequest, _ reply: consuming ValueReply) {
+        do {
+            let names = try attributes.names(of: try node(request.inode), uid: request.caller.uid)
+            reply.send(names: names.map(\.rawValue))
+        } catch { reply.fail(errno(error, "listxattr")) }
+    }
+
+    package func setExtendedAttribute(_ request: SetExtendedAttributeRequest, _ reply: consuming EmptyReply) {
+        do {
+            try attributes.set(
+                request.name, request.value, request.flags, of: try node(request.inode), uid: request.caller.uid)
+            reply.succeed()
+        } catch { reply.fail(errno(error, "setxattr")) }
+    }
+
+    package func removeExtendedAttribute(_ request: ExtendedAttributeRequest, _ reply: consuming EmptyReply) {
+        do {
+            try attributes.remove(request.name, of: try node(request.inode), uid: request.caller.uid)
+            reply.succeed()
+        } catch { reply.fail(errno(error, "removexattr")) }
+    }
+}
+
+// Names and content belong to the servers: nothing is made, renamed or removed here.
+extension PeekFilesystem {
+    package func makeNode(_ request: MakeNodeRequest, _ reply: consuming EntryReply) { reply.fail(.readOnly) }
+
+    package func makeDirectory(_ request: MakeDirectoryRequest, _ reply: consuming EntryReply) { reply.fail(.readOnly) }
+
+    package func unlink(_ request: NameRequest, _ reply: consuming EmptyReply) { reply.fail(.readOnly) }
+
+    package func removeDirectory(_ request: NameRequest, _ reply: consuming EmptyReply) { reply.fail(.readOnly) }
+
+    package func symlink(_ request: SymlinkRequest, _ reply: consuming EntryReply) { reply.fail(.readOnly) }
+
+    package func rename(_ request: RenameRequest, _ reply: consuming EmptyReply) { reply.fail(.readOnly) }
+
+    package func link(_ request: LinkRequest, _ reply: consuming EntryReply) { reply.fail(.readOnly) }
+
+    package func create(_ request: CreateRequest, _ reply: consuming CreateReply) { reply.fail(.readOnly) }
+}

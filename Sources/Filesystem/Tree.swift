@@ -1,0 +1,375 @@
+import Library
+import Synchronization
+
+/// The grammar of the tree: what is in a directory, what a name there stands for, what a node looks like. It answers
+/// from the index, and asks no server.
+struct Tree: Sendable {
+    let catalogue: Catalogue
+    /// When the tree as a whole changed last: the time of the directories that stand for no entity. Unix seconds.
+    let changed: ChangeTime
+    /// Sizes that servers told since the index was written.
+    let sizes: LearnedSizes
+
+    static let readmeName = "README.txt"
+    static let pictureName = "folder.jpg"
+    static let instancesName = "instances"
+    static let foldersName = "folders"
+    static let imagesName = "images"
+    static let galleriesName = "galleries"
+
+    /// What the root holds while there is no server.
+    static let readme = """
+        PeekFS shows the libraries of your Stash servers as files. There is no server yet. Add the first one:
+
+            peekfs instance add NAME URL --api-key-file FILE
+
+        NAME becomes a directory below instances/, URL is what you open in a browser, such as http://nas:9999, and FILE
+        holds the API key that Stash shows under Settings, Security (leave the option out when Stash asks for no
+        password). The library appears here as soon as it was read; nothing has to be mounted again.
+
+            peekfs instance --help      tells what else can be done with servers
+
+        """
+
+    // MARK: One node
+
+    /// What a node looks like; nil when it is no longer there.
+    func entry(_ node: NodeID) throws -> Entry? {
+        switch node {
+        case .root, .instances: return directory("", node)
+        case .readme: return readmeEntry
+        case .instance(let number): return instance(number).map { directory($0.name, node) }
+        case .kind(.merged, let kind): return directory(kind.directoryName, node)
+        case .kind(.instance(let number), let kind):
+            return instance(number) == nil ? nil : directory(kind.directoryName, node)
+        case .entity(let scope, let number):
+            return try catalogue.node(scope, number).map { $0.kind.isFile ? nil : entry($0) } ?? nil
+        case .images(let scope, let number): return try subdirectory(node, scope, number, Self.imagesName)
+        case .galleries(let scope, let number): return try subdirectory(node, scope, number, Self.galleriesName)
+        case .folder(let instance, 0): return self.instance(instance).map { _ in directory(Self.foldersName, node) }
+        case .folder(let instance, let number):
+            return try catalogue.folder(instance, number).map { entry($0, in: instance) }
+        case .media(let number): return try media(number)
+        case .picture(let number): return try sidecar(number, .picture, 0).map { entry($0, Self.pictureName) }
+        case .caption(let number, let position): return try sidecar(number, .caption, position).map { entry($0, "") }
+        case .funscript(let number): return try sidecar(number, .funscript, 0).map { entry($0, "") }
+        case .childLink(let scope, let number):
+            return try catalogue.node(scope, number).map { try childLink($0) }
+        case .galleryLink(let scope, let number):
+            return try catalogue.node(scope, number).map { try galleryLink($0) }
+        }
+    }
+
+    /// The directory in which a directory is; a directory has one only.
+    func parent(of node: NodeID) throws -> NodeID {
+        switch node {
+        case .instance: .instances
+        case .kind(.instance(let number), _), .folder(let number, 0): .instance(number)
+        case .entity(let scope, let number):
+            try catalogue.node(scope, number).map { .kind(scope, $0.kind) } ?? .root
+        case .images(let scope, let number), .galleries(let scope, let number): .entity(scope, number)
+        case .folder(let instance, let number):
+            .folder(instance, try catalogue.folder(instance, number)?.parent ?? 0)
+        default: .root
+        }
+    }
+
+    /// Where a symlink leads, relative to its directory; nil for what is none.
+    func target(of node: NodeID) throws -> String? {
+        switch node {
+        case .childLink(let scope, let number): try catalogue.node(scope, number).map(Self.childTarget)
+        case .galleryLink(let scope, let number): try catalogue.node(scope, number).map(Self.galleryTarget)
+        default: nil
+        }
+    }
+
+    private static func childTarget(_ node: Node) -> String { "../" + node.name }
+
+    private static func galleryTarget(_ node: Node) -> String {
+        "../../../\(Kind.gallery.directoryName)/" + node.name
+    }
+
+    private func directory(_ name: String, _ node: NodeID) -> Entry {
+        Entry(name: name, node: node, modified: changed.value)
+    }
+
+    private var readmeEntry: Entry {
+        Entry(name: Self.readmeName, node: .readme, size: Int64(Self.readme.utf8.count), modified: changed.value)
+    }
+
+    private func subdirectory(_ node: NodeID, _ scope: Scope, _ number: NodeNumber, _ name: String) throws -> Entry? {
+        try catalogue.node(scope, number).map { Entry(name: name, node: node, modified: max(1, $0.modified)) }
+    }
+
+    private func media(_ number: NodeNumber) throws -> Entry? {
+        guard let media = try catalogue.media(number) else { return nil }
+        return file("", number, size: media.size, modified: media.modified)
+    }
+
+    /// A file of a scene or image has at least two names: one in the merged tree or its server's kind, one in its
+    /// server's folders. Programs look at inodes only when the link count says so.
+    private func file(_ name: String, _ member: NodeNumber, size: Int64, modified: Int64) -> Entry {
+        Entry(
+            name: name, node: .media(member), size: sizes.size(of: member) ?? size, modified: max(1, modified),
+            linkCount: 2)
+    }
+
+    private func sidecar(_ member: NodeNumber, _ kind: SidecarKind, _ position: Int64) throws -> SidecarEntry? {
+        try catalogue.sidecar(member, kind, position: position)
+    }
+
+    private func entry(_ sidecar: SidecarEntry, _ name: String) -> Entry {
+        let node: NodeID =
+            switch sidecar.kind {
+            case .picture: .picture(sidecar.member)
+            case .caption: .caption(sidecar.member, position: sidecar.position)
+            case .funscript: .funscript(sidecar.member)
+            }
+        return Entry(name: name, node: node, size: sidecar.size, modified: max(1, sidecar.modified), linkCount: 2)
+    }
+
+    private func entry(_ node: Node, ordered: OrderedName? = nil) -> Entry {
+        let name = ordered?.make(node.position, node.name) ?? node.name
+        if node.kind.isFile { return file(name, node.member, size: node.size, modified: node.modified) }
+        return Entry(name: name, node: .entity(node.scope, node.number), modified: max(1, node.modified))
+    }
+
+    private func entry(_ folder: Folder, in instance: InstanceNumber) -> Entry {
+        Entry(name: folder.name, node: .folder(instance, folder.number), modified: max(1, folder.modified))
+    }
+
+    private func childLink(_ node: Node) throws -> Entry {
+        Entry(
+            name: node.name, node: .childLink(node.scope, node.number),
+            size: Int64(Self.childTarget(node).utf8.count), modified: max(1, node.modified),
+            linkCount: UInt64(max(1, try catalogue.parentCount(node.scope, of: node.number, node.kind))))
+    }
+
+    private func galleryLink(_ node: Node) throws -> Entry {
+        Entry(
+            name: node.name, node: .galleryLink(node.scope, node.number),
+            size: Int64(Self.galleryTarget(node).utf8.count), modified: max(1, node.modified),
+            linkCount: UInt64(max(1, try catalogue.parentCount(node.scope, of: node.number, .performer))))
+    }
+
+    private func instance(_ number: InstanceNumber) -> Instance? {
+        catalogue.instance(number).flatMap { $0.enabled ? $0 : nil }
+    }
+}
+
+extension Tree {
+    // MARK: A name in a directory
+
+    /// What a name stands for; nil when there is no such name.
+    func lookup(_ name: String, in parent: NodeID) throws -> Entry? {
+        switch parent {
+        case .root:
+            if name == Self.readmeName { return catalogue.instances.isEmpty ? readmeEntry : nil }
+            if name == Self.instancesName { return directory(name, .instances) }
+            return kind(named: name).map { directory(name, .kind(.merged, $0)) }
+        case .instances:
+            let found = catalogue.instances.first { $0.name == name && $0.enabled }
+            return found.map { directory(name, .instance($0.number)) }
+        case .instance(let number):
+            guard instance(number) != nil else { return nil }
+            if name == Self.foldersName { return directory(name, .folder(number, 0)) }
+            return kind(named: name).map { directory(name, .kind(.instance(number), $0)) }
+        case .kind(let scope, let kind):
+            if let node = try catalogue.node(scope, kind, named: name) { return entry(node) }
+            return kind == .scene ? try sidecar(named: name, scope, nil, nil) : nil
+        case .entity(let scope, let number): return try lookup(name, scope, number)
+        case .images(let scope, let number):
+            return try catalogue.node(scope, in: number, .image, named: name).map { entry($0) }
+        case .galleries(let scope, let number):
+            return try catalogue.node(scope, in: number, .gallery, named: name).map { try galleryLink($0) }
+        case .folder(let instance, let number): return try lookup(name, instance, number)
+        default: return nil
+        }
+    }
+
+    private func kind(named name: String) -> Kind? { Kind.allCases.first { $0.directoryName == name } }
+
+    private func lookup(_ name: String, _ scope: Scope, _ number: NodeNumber) throws -> Entry? {
+        guard let node = try catalogue.node(scope, number) else { return nil }
+        if name == Self.pictureName, node.kind != .gallery, let member = node.picture {
+            return try sidecar(member, .picture, 0).map { entry($0, name) }
+        }
+        switch node.kind {
+        case .gallery: return try ordered(name, .gallery, scope, number, .image)
+        case .group:
+            if let found = try ordered(name, .group, scope, number, .scene) { return found }
+            return try sidecar(named: name, scope, number, .group)
+        case .performer:
+            if name == Self.imagesName, try catalogue.hasChildren(scope, of: number, .image) {
+                return Entry(name: name, node: .images(scope, number), modified: max(1, node.modified))
+            }
+            if name == Self.galleriesName, try catalogue.hasChildren(scope, of: number, .gallery) {
+                return Entry(name: name, node: .galleries(scope, number), modified: max(1, node.modified))
+            }
+        case .studio, .tag:
+            if let child = try catalogue.node(scope, in: number, node.kind, named: name) {
+                return try childLink(child)
+            }
+        case .scene, .image: return nil
+        }
+        if let scene = try catalogue.node(scope, in: number, .scene, named: name) { return entry(scene) }
+        return try sidecar(named: name, scope, number, nil)
+    }
+
+    private func ordered(
+        _ name: String, _ order: OrderedName, _ scope: Scope, _ parent: NodeNumber, _ kind: Kind
+    ) throws -> Entry? {
+        guard let parts = order.split(name),
+            let node = try catalogue.node(scope, in: parent, kind, named: parts.rest),
+            order.make(node.position, "").hasPrefix(parts.number + " ")
+        else { return nil }
+        return entry(node, ordered: order)
+    }
+
+    private func sidecar(
+        named name: String, _ scope: Scope, _ parent: NodeNumber?, _ order: OrderedName?
+    ) throws -> Entry? {
+        guard var stem = SidecarName.stem(name) else { return nil }
+        let prefix: String
+        if let order {
+            guard let parts = order.split(stem) else { return nil }
+            prefix = String(stem.dropLast(parts.rest.count))
+            stem = parts.rest
+        } else {
+            prefix = ""
+        }
+        guard let scene = try catalogue.scene(scope, in: parent, stem: stem),
+            order.map({ $0.make(scene.position, "") == prefix }) ?? true
+        else { return nil }
+        return try sidecar(named: name, beside: scene.member, stem: prefix + stem)
+    }
+
+    private func sidecar(named name: String, beside member: NodeNumber, stem: String) throws -> Entry? {
+        for sidecar in try catalogue.sidecars(beside: member) where SidecarName.make(sidecar, stem: stem) == name {
+            return entry(sidecar, name)
+        }
+        return nil
+    }
+
+    private func lookup(_ name: String, _ instance: InstanceNumber, _ folder: Int64) throws -> Entry? {
+        if let found = try catalogue.folder(instance, in: folder, named: name) { return entry(found, in: instance) }
+        if let found = try catalogue.file(instance, in: folder, named: name) { return entry(found) }
+        // Two scenes here may differ in their extension only: the listing decides whose sidecar has the name.
+        guard SidecarName.stem(name) != nil else { return nil }
+        return try entries(of: .folder(instance, folder)).first { $0.name == name }
+    }
+}
+
+extension Tree {
+    // MARK: Listings
+
+    /// What is in a directory, in its order, without "." and "..".
+    func entries(of node: NodeID) throws -> [Entry] {
+        switch node {
+        case .root: return try rootEntries()
+        case .instances:
+            return try catalogue.instances.filter { try $0.enabled && isListed(.instance($0.number)) }
+                .map { directory($0.name, .instance($0.number)) }
+        case .instance(let number):
+            guard instance(number) != nil else { return [] }
+            let kinds = try kindEntries(.instance(number))
+            let folders = NodeID.folder(number, 0)
+            return try isListed(folders) ? kinds + [directory(Self.foldersName, folders)] : kinds
+        case .kind(let scope, .scene):
+            return withSidecars(try catalogue.nodes(scope, .scene), try catalogue.sidecars(of: scope))
+        case .kind(let scope, let kind): return try catalogue.nodes(scope, kind).map { entry($0) }
+        case .entity(let scope, let number): return try entityEntries(scope, number)
+        case .images(let scope, let number): return try catalogue.children(scope, of: number, .image).map { entry($0) }
+        case .galleries(let scope, let number):
+            return try catalogue.children(scope, of: number, .gallery).map { try galleryLink($0) }
+        case .folder(let instance, let number):
+            guard self.instance(instance) != nil else { return [] }
+            let folders = try catalogue.folders(instance, in: number).map { entry($0, in: instance) }
+            let files = try catalogue.files(instance, in: number)
+            let sidecars = try sidecars(beside: files)
+            return unique(folders + withSidecars(files, sidecars))
+        default: return []
+        }
+    }
+
+    private func rootEntries() throws -> [Entry] {
+        if catalogue.instances.isEmpty { return [readmeEntry] }
+        let instances = try isListed(.instances) ? [directory(Self.instancesName, .instances)] : []
+        return try kindEntries(.merged) + instances
+    }
+
+    private func kindEntries(_ scope: Scope) throws -> [Entry] {
+        try Kind.allCases.filter { try isListed(.kind(scope, $0)) }
+            .map { directory($0.directoryName, .kind(scope, $0)) }
+    }
+
+    /// A directory with no visible content is not listed.
+    private func isListed(_ node: NodeID) throws -> Bool {
+        switch node {
+        case .kind(let scope, let kind): try catalogue.hasNodes(scope, kind)
+        case .folder(let instance, let number):
+            try catalogue.hasFiles(instance) || !catalogue.folders(instance, in: number).isEmpty
+        case .instance(let number): try Kind.allCases.contains { try catalogue.hasNodes(.instance(number), $0) }
+        case .instances: try catalogue.instances.contains { try $0.enabled && isListed(.instance($0.number)) }
+        default: true
+        }
+    }
+
+    private func entityEntries(_ scope: Scope, _ number: NodeNumber) throws -> [Entry] {
+        guard let node = try catalogue.node(scope, number) else { return [] }
+        var entries: [Entry] = []
+        if node.kind != .gallery, let member = node.picture, let picture = try sidecar(member, .picture, 0) {
+            entries.append(entry(picture, Self.pictureName))
+        }
+        switch node.kind {
+        case .performer:
+            if try catalogue.hasChildren(scope, of: number, .image) {
+                entries.append(
+                    Entry(name: Self.imagesName, node: .images(scope, number), modified: max(1, node.modified)))
+            }
+            if try catalogue.hasChildren(scope, of: number, .gallery) {
+                entries.append(
+                    Entry(name: Self.galleriesName, node: .galleries(scope, number), modified: max(1, node.modified)))
+            }
+        case .studio, .tag:
+            entries += try catalogue.children(scope, of: number, node.kind).map { try childLink($0) }
+        case .gallery:
+            return try catalogue.children(scope, of: number, .image).map { entry($0, ordered: .gallery) }
+        case .group, .scene, .image: break
+        }
+        let scenes = try catalogue.children(scope, of: number, .scene)
+        return entries + withSidecars(scenes, try sidecars(beside: scenes), node.kind == .group ? .group : nil)
+    }
+
+    private func sidecars(beside nodes: [Node]) throws -> [NodeNumber: [SidecarEntry]] {
+        // One query for all of a scope beats one a scene as soon as there are some.
+        if nodes.count > 64 { return try catalogue.sidecars(of: nodes[0].scope) }
+        var found: [NodeNumber: [SidecarEntry]] = [:]
+        for node in nodes where node.kind == .scene {
+            let sidecars = try catalogue.sidecars(beside: node.member)
+            if !sidecars.isEmpty { found[node.member] = sidecars }
+        }
+        return found
+    }
+
+    private func withSidecars(
+        _ nodes: [Node], _ sidecars: [NodeNumber: [SidecarEntry]], _ ordered: OrderedName? = nil
+    ) -> [Entry] {
+        var entries: [Entry] = []
+        entries.reserveCapacity(nodes.count)
+        for node in nodes {
+            let file = entry(node, ordered: ordered)
+            entries.append(file)
+            guard node.kind == .scene, let beside = sidecars[node.member] else { continue }
+            let stem = NameRules.stem(file.name)
+            entries += beside.map { entry($0, SidecarName.make($0, stem: stem)) }
+        }
+        return entries
+    }
+
+    /// The first of each name.
+    private func unique(_ entries: [Entry]) -> [Entry] {
+        var keys: Set<String> = []
+        return entries.filter { keys.insert(NameRules.key($0.name)).inserted }
+    }
+}

@@ -1,0 +1,163 @@
+internal import CFuse
+internal import Glibc
+internal import Synchronization
+
+/// A mounted tree, from mount to unmount.
+///
+/// The order of the end, whoever causes it (`stop`, umount(8), or the kernel):
+/// 1. `stop` takes the mount out of the tree, lazily, so that it works while files are open; no new caller comes in.
+/// 2. libfuse's threads return from the request they are at and end. From here on no operation is called.
+/// 3. `FileSystem.sessionEnded` answers what is parked; whoever waits gets that answer.
+/// 4. The connection is closed. Whoever still waits gets ECONNABORTED, and files still open give ENOTCONN from now on.
+/// 5. The notifier's thread ends, after which `run` returns and nothing of the mount is left.
+///
+/// Step 3 needs 2: only when no operation is called any more is "everything that is parked" all there will be.
+///
+/// Handles of files that are open at the end get no `release`; the kernel does not send it any more.
+package final class Session: Sendable {
+    /// How many threads answer. They never wait for a network, but for a disk: eight writers that wait for a commit leave as
+    /// many for everybody else. libfuse starts them as they are needed and keeps them.
+    private static let mostThreads: UInt32 = 16
+
+    /// Where the tree is mounted: absolute, without symbolic links.
+    package let mountPoint: String
+    /// Valid from the start to the end of the session.
+    package let notifier = Notifier()
+    private let connection: Connection
+    private let device: String?
+    private let isOver = Atomic(false)
+
+    /// Mounts. When this returns, the kernel has agreed on how to speak, and requests wait for `run` to answer them.
+    ///
+    package init(
+        fileSystem: any FileSystem, mountPoint path: String, options: MountOptions = MountOptions()
+    ) throws(SessionError) {
+        mountPoint = try Self.check(path)
+        guard let connection = Connection(fileSystem: fileSystem, arguments: ["peekfs"] + options.arguments) else {
+            throw .refused(path: path)
+        }
+        guard connection.mount(at: mountPoint) else { throw .refused(path: path) }
+        self.connection = connection
+        device = (try? MountTable.current())?.top(at: mountPoint)?.device
+        guard connection.negotiate() else {
+            unmount()
+            throw .incompatible
+        }
+        if let device {
+            Self.raiseReadAhead(of: device, to: options.readAhead)
+        }
+        fileSystem.sessionBegan(notifier: notifier)
+    }
+
+    /// Answers the kernel until the tree is unmounted or `stop` is called, then cleans up. To be called once.
+    package func run() throws(SessionError) {
+        let notifier = notifier
+        let connection = connection
+        guard let notifying = Thread({ notifier.run(connection) }) else {
+            end()
+            throw .noThreads
+        }
+        let result = loop()
+        end()
+        notifier.stop()
+        notifying.join()
+        guard result == 0 else { throw .broken(Errno(rawValue: -result)) }
+    }
+
+    /// Takes the tree away and makes `run` return soon. From any thread but those that answer requests; at any time, also before
+    /// `run`, and more than once.
+    package func stop() {
+        guard !isOver.load(ordering: .sequentiallyConsistent) else { return }
+        unmount()
+        fuse_session_exit(connection.session)
+        // The threads sleep in read(2) and see that only when a request comes. A notification that the kernel has to answer makes
+        // one: "retrieve" nothing of the root. When it fails there is no connection any more, and they have seen that.
+        fuse_lowlevel_notify_retrieve(connection.session, Inode.root.rawValue, 0, 0, nil)
+    }
+
+    private func loop() -> Int32 {
+        let configuration = fuse_loop_cfg_create()
+        defer { fuse_loop_cfg_destroy(configuration) }
+        // One descriptor for all threads. With one each (clone_fd) the kernel looks for an interrupted request only among those
+        // of the thread by which libfuse says "ask me again", and the signal is lost when the request is another's.
+        fuse_loop_cfg_set_clone_fd(configuration, 0)
+        fuse_loop_cfg_set_max_threads(configuration, Self.mostThreads)
+        return fuse_session_loop_mt(connection.session, configuration)
+    }
+
+    private func end() {
+        isOver.store(true, ordering: .sequentiallyConsistent)
+        connection.fileSystem.sessionEnded()
+        unmount()
+        connection.close()
+    }
+
+    /// Removes our mount, if it is still there: not one that somebody made at the same place after ours was unmounted.
+    private func unmount() {
+        guard let entry = (try? MountTable.current())?.top(at: mountPoint) else { return }
+        guard entry.type == MountOptions.type, device == nil || entry.device == device else { return }
+        try? Unmount.remove(mountPoint, isLazy: true)
+    }
+
+    private static func check(_ path: String) throws(SessionError) -> String {
+        let resolved: String
+        let state: MountPoint.State
+        do {
+            resolved = try MountPoint.resolve(path)
+            state = try MountPoint.state(of: resolved)
+        } catch {
+            throw .unreachable(path: path, error)
+        }
+        switch state {
+        case .mounted(let entry) where entry.type == MountOptions.type: throw .alreadyMounted(path: path)
+        case .stale: throw .stale(path: path)
+        case .free, .mounted: break
+        }
+        var attributes = stat()
+        guard stat(resolved, &attributes) == 0 else { throw .unreachable(path: path, .current) }
+        guard attributes.st_mode & S_IFMT == S_IFDIR else { throw .unreachable(path: path, .notDirectory) }
+        guard access("/dev/fuse", F_OK) == 0 else { throw .noDevice }
+        return resolved
+    }
+
+    /// Best effort: where /sys is not ours to write to, reads are smaller and nothing else changes.
+    private static func raiseReadAhead(of device: String, to bytes: Int) {
+        let descriptor = open("/sys/class/bdi/\(device)/read_ahead_kb", O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        let text = "\(bytes / 1024)"
+        _ = write(descriptor, text, text.utf8.count)
+        close(descriptor)
+    }
+}
+
+/// Why there is no mount, or not any more.
+package enum SessionError: Error, Hashable {
+    case unreachable(path: String, Errno)
+    case alreadyMounted(path: String)
+    /// `Unmount.repair` helps.
+    case stale(path: String)
+    /// /dev/fuse is missing.
+    case noDevice
+    /// libfuse, fusermount3 or the kernel refused, and wrote the reason to standard error.
+    case refused(path: String)
+    /// The kernel and libfuse do not agree on a protocol.
+    case incompatible
+    case noThreads
+    /// Reading requests failed.
+    case broken(Errno)
+}
+
+extension SessionError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .unreachable(let path, let error): "cannot mount on \(path): \(error)"
+        case .alreadyMounted(let path): "\(path) is already mounted"
+        case .stale(let path): "\(path) is still mounted by a daemon that died: unmount it first"
+        case .noDevice: "there is no /dev/fuse: load the kernel's module fuse, or give the device to the container"
+        case .refused(let path): "mounting on \(path) was refused, for the reason printed above"
+        case .incompatible: "the kernel's FUSE protocol does not fit libfuse"
+        case .noThreads: "no thread could be started"
+        case .broken(let error): "the connection to the kernel broke: \(error)"
+        }
+    }
+}

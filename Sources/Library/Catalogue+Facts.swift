@@ -1,0 +1,154 @@
+import Foundation
+import GRDB
+
+/// What is known of one entity, as people are shown it: each value from the first member that has one, sets united.
+package struct EntityFacts: Sendable, Equatable {
+    /// All members in the order of their right to be shown; the first is the one that was asked for.
+    package var members: [EntityRef] = []
+    package var title = ""
+    package var date: String?
+    package var details: String?
+    package var rating: Int64?
+    /// The server's text of the first member.
+    package var updatedAt = ""
+    package var studio: String?
+    package var performers: [String] = []
+    package var tags: [String] = []
+    package var groups: [String] = []
+    /// Seconds.
+    package var duration: Double?
+    package var width: Int64?
+    package var height: Int64?
+    package var basename: String?
+    /// `endpoint id`, normalised.
+    package var stashIDs: [String] = []
+    /// What each member's server said, whole; one JSON object a member, in the order of `members`.
+    package var json: [String] = []
+}
+
+extension Catalogue {
+    /// The members of the entity that a member belongs to, in priority order; empty when it is gone or switched off.
+    package func members(ofEntityWith member: NodeNumber) throws -> [EntityRef] {
+        try read { db in try Self.members(db, "(SELECT entity FROM member WHERE number = ?)", member) }
+    }
+
+    /// The members of an entity, in priority order.
+    package func members(ofEntity entity: NodeNumber) throws -> [EntityRef] {
+        try read { db in try Self.members(db, "?", entity) }
+    }
+
+    private static func members(_ db: Database, _ entity: String, _ number: NodeNumber) throws -> [EntityRef] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT m.instance, m.kind, m.id FROM entity_member e JOIN member m ON m.number = e.number
+                    WHERE e.entity = \(entity) ORDER BY e.rank
+                    """), arguments: [number.rawValue]
+        ).compactMap { row in
+            guard let kind = Kind(rawValue: row["kind"]) else { return nil }
+            return EntityRef(instance: InstanceNumber(row["instance"]), kind: kind, id: row["id"])
+        }
+    }
+
+    /// Everything that attributes show.
+    ///
+    /// - Parameter members: In the order of their right to be shown.
+    /// - Parameter scope: Where related names come from.
+    /// - Parameter number: The thing's number in that scope.
+    package func facts(_ members: [EntityRef], _ scope: Scope, _ number: NodeNumber) throws -> EntityFacts {
+        try read { db in
+            var facts = EntityFacts()
+            facts.members = members
+            for (rank, ref) in members.enumerated() {
+                let key: StatementArguments = [ref.instance.rawValue, ref.kind.rawValue, ref.id]
+                try Self.addMember(&facts, first: rank == 0, key, db)
+                try Self.addFile(&facts, key, db)
+                let ids = try String.fetchAll(
+                    db.cachedStatement(
+                        sql: """
+                            SELECT endpoint || ' ' || stash_id FROM stash_id
+                            WHERE instance = ? AND kind = ? AND id = ? ORDER BY endpoint, stash_id
+                            """), arguments: key)
+                for id in ids where !facts.stashIDs.contains(id) { facts.stashIDs.append(id) }
+            }
+            if facts.title.isEmpty { facts.title = facts.basename ?? "" }
+            try Self.addRelations(&facts, scope, number, db)
+            return facts
+        }
+    }
+
+    private static func addMember(
+        _ facts: inout EntityFacts, first: Bool, _ key: StatementArguments, _ db: Database
+    ) throws {
+        let row = try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT title, date, details, rating, updated_at, json FROM member
+                    WHERE instance = ? AND kind = ? AND id = ?
+                    """), arguments: key)
+        guard let row else { return }
+        if facts.title.isEmpty { facts.title = row["title"] ?? "" }
+        facts.date = facts.date ?? row["date"]
+        facts.details = facts.details ?? row["details"]
+        facts.rating = facts.rating ?? row["rating"]
+        if first { facts.updatedAt = row["updated_at"] }
+        facts.json.append(row["json"])
+    }
+
+    private static func addFile(_ facts: inout EntityFacts, _ key: StatementArguments, _ db: Database) throws {
+        let row = try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT basename, duration, width, height FROM file
+                    WHERE instance = ? AND kind = ? AND id = ? AND position = 0
+                    """), arguments: key)
+        guard let row else { return }
+        facts.basename = facts.basename ?? row["basename"]
+        facts.duration = facts.duration ?? row["duration"]
+        if facts.width == nil {
+            facts.width = row["width"]
+            facts.height = row["height"]
+        }
+    }
+
+    private static func addRelations(
+        _ facts: inout EntityFacts, _ scope: Scope, _ number: NodeNumber, _ db: Database
+    ) throws {
+        let rows = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT p.kind, p.title FROM link l JOIN node p ON p.scope = l.scope AND p.number = l.parent
+                    WHERE l.scope = ? AND l.child = ? ORDER BY p.key
+                    """), arguments: [scope.rawValue, number.rawValue])
+        for row in rows {
+            let title: String = row["title"]
+            switch Kind(rawValue: row["kind"]) {
+            case .performer: facts.performers.append(title)
+            case .studio: facts.studio = facts.studio ?? title
+            case .tag: facts.tags.append(title)
+            case .group: facts.groups.append(title)
+            default: break
+            }
+        }
+    }
+
+    /// The entity's number for one of its members.
+    package func entity(of member: NodeNumber) throws -> NodeNumber? {
+        try read { db in
+            try Int64.fetchOne(
+                db.cachedStatement(sql: "SELECT entity FROM member WHERE number = ?"), arguments: [member.rawValue]
+            ).map(NodeNumber.init)
+        }
+    }
+
+    /// The reference of a member by its number.
+    package func ref(of member: NodeNumber) throws -> EntityRef? {
+        try read { db in
+            let row = try Row.fetchOne(
+                db.cachedStatement(sql: "SELECT instance, kind, id FROM member WHERE number = ?"),
+                arguments: [member.rawValue])
+            guard let row, let kind = Kind(rawValue: row["kind"]) else { return nil }
+            return EntityRef(instance: InstanceNumber(row["instance"]), kind: kind, id: row["id"])
+        }
+    }
+}

@@ -1,0 +1,394 @@
+import GRDB
+import Synchronization
+
+/// Something that has a name in a tree.
+package struct Node: Sendable, Equatable {
+    package let scope: Scope
+    /// The entity's number in the merged tree, the member's in an instance's.
+    package let number: NodeNumber
+    package let kind: Kind
+    /// As listed; files with their extension.
+    package let name: String
+    /// What people call it, as the server says.
+    package let title: String
+    /// The member that serves the file, or leads the entity.
+    package let member: NodeNumber
+    /// The member that `folder.jpg` comes from.
+    package let picture: NodeNumber?
+    /// Unix seconds: of a file its modification at the source, of the others when the server's entry changed.
+    package let modified: Int64
+    /// Bytes of a file; 0 for directories.
+    package let size: Int64
+    /// The place in the gallery or group in which it was listed.
+    package let position: Int64?
+}
+
+/// The bytes behind a scene or an image.
+package struct MediaEntry: Sendable, Equatable {
+    package let number: NodeNumber
+    package let ref: EntityRef
+    package let size: Int64
+    package let modified: Int64
+    /// Inside an archive at the server.
+    package let isInArchive: Bool
+    /// ETag or Last-Modified of the last answer, when one was seen.
+    package let validator: String?
+}
+
+/// A small file beside a member, of known size.
+package struct SidecarEntry: Sendable, Equatable {
+    package let member: NodeNumber
+    package let ref: EntityRef
+    package let kind: SidecarKind
+    package let position: Int64
+    package let language: String
+    package let type: String
+    package let size: Int64
+    /// Unix seconds.
+    package let modified: Int64
+}
+
+/// A folder of one server.
+package struct Folder: Sendable, Equatable {
+    /// 0 is the top.
+    package let number: Int64
+    package let parent: Int64
+    package let name: String
+    package let modified: Int64
+}
+
+/// What the tree and the attributes ask: both databases, read only except for what people say. Nothing here asks a
+/// server.
+package final class Catalogue: Sendable {
+    package let state: StateDatabase
+    package let index: IndexDatabase
+    private let cached: Mutex<[Instance]>
+
+    package init(state: StateDatabase, index: IndexDatabase) throws {
+        self.state = state
+        self.index = index
+        cached = Mutex(try state.instances())
+    }
+
+    /// The configured instances in priority order, the switched-off ones too, as of the last `reloadInstances`.
+    package var instances: [Instance] { cached.withLock { $0 } }
+
+    package func instance(_ number: InstanceNumber) -> Instance? { instances.first { $0.number == number } }
+
+    /// Reads the instances again, after a change.
+    package func reloadInstances() throws {
+        let fresh = try state.instances()
+        cached.withLock { $0 = fresh }
+    }
+
+    // MARK: Nodes
+
+    private static let columns = """
+        n.scope, n.number, n.kind, n.name, n.title, n.member, n.picture, coalesce(d.modified, n.modified) AS modified,
+        coalesce(d.size, 0) AS size
+        """
+    private static let nodes = "node n LEFT JOIN media d ON d.number = n.member AND n.kind IN (1, 7)"
+
+    /// Everything of a kind that is listed, by name.
+    package func nodes(_ scope: Scope, _ kind: Kind) throws -> [Node] {
+        try read { db in
+            try Self.collect(
+                db,
+                """
+                SELECT \(Self.columns), NULL AS position FROM \(Self.nodes)
+                WHERE n.scope = ? AND n.kind = ? AND n.visible ORDER BY n.key
+                """, [scope.rawValue, kind.rawValue])
+        }
+    }
+
+    /// Whether `nodes` would give anything.
+    package func hasNodes(_ scope: Scope, _ kind: Kind) throws -> Bool {
+        try read { db in
+            try Bool.fetchOne(
+                db.cachedStatement(
+                    sql: "SELECT EXISTS (SELECT 1 FROM node WHERE scope = ? AND kind = ? AND visible)"),
+                arguments: [scope.rawValue, kind.rawValue]) ?? false
+        }
+    }
+
+    /// What has this name, in a whole tree or (with a parent) in one directory. A name that was given up still finds what
+    /// had it.
+    package func node(_ scope: Scope, in parent: NodeNumber? = nil, _ kind: Kind, named name: String) throws -> Node? {
+        let key = NameRules.key(kind == .scene ? NameRules.stem(name) : name)
+        if let found = try find(scope, parent, kind, "n.key = ?", key), found.name == name { return found }
+        guard let former = try former(scope, kind, key: key, name: name) else { return nil }
+        return try find(scope, parent, kind, "n.number = ?", former.rawValue)
+    }
+
+    /// The scene whose name without its extension is this: what `X.en.vtt` and `X.funscript` stand beside.
+    package func scene(_ scope: Scope, in parent: NodeNumber? = nil, stem: String) throws -> Node? {
+        let found = try find(scope, parent, .scene, "n.key = ?", NameRules.key(stem))
+        return found.flatMap { NameRules.stem($0.name) == stem ? $0 : nil }
+    }
+
+    private func find(
+        _ scope: Scope, _ parent: NodeNumber?, _ kind: Kind, _ condition: String, _ value: any DatabaseValueConvertible
+    ) throws -> Node? {
+        let link = "JOIN link l ON l.scope = n.scope AND l.parent = ? AND l.kind = n.kind AND l.child = n.number"
+        let sql = """
+            SELECT \(Self.columns), \(parent == nil ? "NULL" : "l.position") AS position
+            FROM \(Self.nodes) \(parent == nil ? "" : link)
+            WHERE n.scope = ? AND n.kind = ? AND \(condition) AND n.visible
+            """
+        let arguments: [any DatabaseValueConvertible] = [scope.rawValue, kind.rawValue, value]
+        let first: [any DatabaseValueConvertible] = parent.map { [$0.rawValue] } ?? []
+        return try read { db in try Self.collect(db, sql, StatementArguments(first + arguments)).first }
+    }
+
+    /// The thing with this number, listed or not.
+    package func node(_ scope: Scope, _ number: NodeNumber) throws -> Node? {
+        try read { db in
+            try Self.collect(
+                db,
+                "SELECT \(Self.columns), NULL AS position FROM \(Self.nodes) WHERE n.scope = ? AND n.number = ?",
+                [scope.rawValue, number.rawValue]
+            ).first
+        }
+    }
+
+    /// What of a kind is listed in a performer, studio, tag, group or gallery, in its order.
+    package func children(_ scope: Scope, of parent: NodeNumber, _ kind: Kind) throws -> [Node] {
+        try read { db in
+            try Self.collect(
+                db,
+                """
+                SELECT \(Self.columns), l.position FROM link l
+                JOIN node n ON n.scope = l.scope AND n.number = l.child
+                LEFT JOIN media d ON d.number = n.member AND n.kind IN (1, 7)
+                WHERE l.scope = ? AND l.parent = ? AND l.kind = ? AND n.visible
+                ORDER BY l.position, n.key
+                """, [scope.rawValue, parent.rawValue, kind.rawValue])
+        }
+    }
+
+    /// Whether `children` would give anything.
+    package func hasChildren(_ scope: Scope, of parent: NodeNumber, _ kind: Kind) throws -> Bool {
+        try read { db in
+            try Bool.fetchOne(
+                db.cachedStatement(
+                    sql: """
+                        SELECT EXISTS (SELECT 1 FROM link l JOIN node n ON n.scope = l.scope AND n.number = l.child
+                            WHERE l.scope = ? AND l.parent = ? AND l.kind = ? AND n.visible)
+                        """), arguments: [scope.rawValue, parent.rawValue, kind.rawValue]) ?? false
+        }
+    }
+
+    /// How many directories list this thing as a child of the given kinds of parents: the link count of a symlink.
+    package func parentCount(_ scope: Scope, of child: NodeNumber, _ kind: Kind) throws -> Int {
+        try read { db in
+            try Int.fetchOne(
+                db.cachedStatement(
+                    sql: """
+                        SELECT count(*) FROM link l JOIN node p ON p.scope = l.scope AND p.number = l.parent
+                        WHERE l.scope = ? AND l.child = ? AND p.kind = ?
+                        """), arguments: [scope.rawValue, child.rawValue, kind.rawValue]) ?? 0
+        }
+    }
+
+    /// Who had this name before, for paths that other programs keep.
+    private func former(_ scope: Scope, _ kind: Kind, key: String, name: String) throws -> NodeNumber? {
+        try state.pool.read { db in
+            let row = try Row.fetchOne(
+                db.cachedStatement(sql: "SELECT name, number FROM name WHERE scope = ? AND kind = ? AND key = ?"),
+                arguments: [scope.rawValue, kind.rawValue, key])
+            guard let row, row["name"] == name else { return nil }
+            return NodeNumber(row["number"])
+        }
+    }
+
+    // MARK: Files
+
+    /// The bytes of a member that is a file.
+    package func media(_ member: NodeNumber) throws -> MediaEntry? {
+        try read { db in
+            let row = try Row.fetchOne(
+                db.cachedStatement(sql: "SELECT * FROM media WHERE number = ?"), arguments: [member.rawValue])
+            guard let row, let kind = Kind(rawValue: row["kind"]) else { return nil }
+            return MediaEntry(
+                number: member,
+                ref: EntityRef(instance: InstanceNumber(row["instance"]), kind: kind, id: row["id"]),
+                size: row["size"], modified: row["modified"], isInArchive: row["archived"],
+                validator: row["validator"])
+        }
+    }
+
+    /// Remembers what the server's own answer said about a file, when it is not what the index says.
+    package func learn(_ member: NodeNumber, size: Int64, validator: String?) throws {
+        try index.pool.write { db in
+            try db.execute(
+                sql: "UPDATE media SET size = ?, validator = ? WHERE number = ?",
+                arguments: [size, validator, member.rawValue])
+            try db.execute(
+                sql: """
+                    UPDATE file SET served_size = ?, validator = ? FROM media d WHERE d.number = ? AND file.position = 0
+                        AND file.instance = d.instance AND file.kind = d.kind AND file.id = d.id
+                    """, arguments: [size, validator, member.rawValue])
+        }
+    }
+
+    private static let sidecarColumns =
+        "s.*, m.number AS member, m.modified FROM sidecar s JOIN member m USING (instance, kind, id)"
+
+    /// One sidecar of a member.
+    package func sidecar(_ member: NodeNumber, _ kind: SidecarKind, position: Int64) throws -> SidecarEntry? {
+        try read { db in
+            try Self.collectSidecars(
+                db,
+                """
+                SELECT \(Self.sidecarColumns)
+                WHERE m.number = ? AND s.sidecar = ? AND s.position = ? AND s.size > 0
+                """, [member.rawValue, kind.rawValue, position]
+            ).first
+        }
+    }
+
+    /// What stands beside a scene: its captions, one a language, and its funscript.
+    package func sidecars(beside member: NodeNumber) throws -> [SidecarEntry] {
+        try read { db in
+            try Self.collectSidecars(
+                db, "SELECT \(Self.sidecarColumns) WHERE m.number = ? AND s.sidecar IN (2, 3) AND s.size > 0",
+                [member.rawValue])
+        }
+    }
+
+    /// The captions and funscripts of all members, for listings: there are far fewer of them than of scenes.
+    package func sidecars(of scope: Scope) throws -> [NodeNumber: [SidecarEntry]] {
+        let condition = scope == .merged ? "" : "AND s.instance = \(scope.rawValue)"
+        let found = try read { db in
+            try Self.collectSidecars(
+                db,
+                "SELECT \(Self.sidecarColumns) WHERE s.sidecar IN (2, 3) AND s.size > 0 \(condition)", [])
+        }
+        return Dictionary(grouping: found, by: \.member)
+    }
+
+    // MARK: Folders
+
+    /// The folders in a folder of an instance; 0 is the top.
+    package func folders(_ instance: InstanceNumber, in parent: Int64) throws -> [Folder] {
+        try read { db in
+            try Row.fetchAll(
+                db.cachedStatement(sql: "SELECT * FROM folder WHERE scope = ? AND parent = ? ORDER BY key"),
+                arguments: [instance.rawValue, parent]
+            ).map(Self.folder)
+        }
+    }
+
+    package func folder(_ instance: InstanceNumber, _ number: Int64) throws -> Folder? {
+        try read { db in
+            try Row.fetchOne(
+                db.cachedStatement(sql: "SELECT * FROM folder WHERE scope = ? AND number = ?"),
+                arguments: [instance.rawValue, number]
+            ).map(Self.folder)
+        }
+    }
+
+    /// A folder by its name in the one above.
+    package func folder(_ instance: InstanceNumber, in parent: Int64, named name: String) throws -> Folder? {
+        let found = try read { db in
+            try Row.fetchOne(
+                db.cachedStatement(sql: "SELECT * FROM folder WHERE scope = ? AND parent = ? AND key = ?"),
+                arguments: [instance.rawValue, parent, NameRules.key(name)]
+            ).map(Self.folder)
+        }
+        return found.flatMap { $0.name == name ? $0 : nil }
+    }
+
+    private static let folderFiles = """
+        SELECT f.scope, f.member AS number, d.kind, f.name, f.name AS title, f.member, NULL AS picture,
+            d.modified, d.size, NULL AS position
+        FROM folder_file f JOIN media d ON d.number = f.member WHERE f.scope = ? AND f.folder = ?
+        """
+
+    /// The scenes and images in a folder, under their names there.
+    package func files(_ instance: InstanceNumber, in folder: Int64) throws -> [Node] {
+        try read { db in try Self.collect(db, Self.folderFiles + " ORDER BY f.key", [instance.rawValue, folder]) }
+    }
+
+    /// Whether any file lies at the top of an instance's folders.
+    package func hasFiles(_ instance: InstanceNumber) throws -> Bool {
+        try read { db in
+            try Bool.fetchOne(
+                db.cachedStatement(
+                    sql: "SELECT EXISTS (SELECT 1 FROM folder_file WHERE scope = ? AND folder = 0)"),
+                arguments: [instance.rawValue]) ?? false
+        }
+    }
+
+    /// A file by its name in a folder.
+    package func file(_ instance: InstanceNumber, in folder: Int64, named name: String) throws -> Node? {
+        let found = try read { db in
+            try Self.collect(
+                db, Self.folderFiles + " AND f.key = ?", [instance.rawValue, folder, NameRules.key(name)]
+            ).first
+        }
+        return found.flatMap { $0.name == name ? $0 : nil }
+    }
+
+    private static func folder(_ row: Row) -> Folder {
+        Folder(number: row["number"], parent: row["parent"], name: row["name"], modified: row["modified"])
+    }
+
+    // MARK: Sums
+
+    /// Bytes and files of the merged library, for statfs.
+    package func statistics() throws -> (bytes: Int64, files: Int64) {
+        try read { db in
+            let row = try Row.fetchOne(
+                db.cachedStatement(
+                    sql: """
+                        SELECT coalesce(sum(d.size), 0) AS bytes, count(*) AS files FROM node n
+                        JOIN media d ON d.number = n.member WHERE n.scope = 0 AND n.kind IN (1, 7)
+                        """))
+            return (row?["bytes"] ?? 0, row?["files"] ?? 0)
+        }
+    }
+
+    // MARK: Reading
+
+    func read<T>(_ body: (Database) throws -> T) throws -> T { try index.pool.read(body) }
+
+    private static func collect(
+        _ db: Database, _ sql: String, _ arguments: StatementArguments
+    ) throws -> [Node] {
+        var nodes: [Node] = []
+        let rows = try Row.fetchCursor(db.cachedStatement(sql: sql), arguments: arguments)
+        while let row = try rows.next() {
+            // By place, not by name: a directory may have a hundred thousand rows.
+            guard let kind = Kind(rawValue: row[2]) else { continue }
+            nodes.append(
+                Node(
+                    scope: Scope(rawValue: row[0]), number: NodeNumber(row[1]), kind: kind, name: row[3],
+                    title: row[4], member: NodeNumber(row[5]), picture: (row[6] as Int64?).map(NodeNumber.init),
+                    modified: row[7], size: row[8], position: row[9]))
+        }
+        return nodes
+    }
+
+    private static func collectSidecars(
+        _ db: Database, _ sql: String, _ arguments: StatementArguments
+    ) throws -> [SidecarEntry] {
+        let found = try Row.fetchAll(
+            db.cachedStatement(sql: sql + " ORDER BY m.number, s.sidecar, s.position"), arguments: arguments)
+        var languages: Set<String> = []
+        return found.compactMap { row -> SidecarEntry? in
+            guard let kind = Kind(rawValue: row["kind"]), let sidecar = SidecarKind(rawValue: row["sidecar"]) else {
+                return nil
+            }
+            let member: Int64 = row["member"]
+            let language: String = row["language"]
+            // The same language as vtt and as srt is the same text twice: both are served as WebVTT (Stash 4.3).
+            if sidecar == .caption, !languages.insert("\(member) \(language.lowercased())").inserted { return nil }
+            return SidecarEntry(
+                member: NodeNumber(member),
+                ref: EntityRef(instance: InstanceNumber(row["instance"]), kind: kind, id: row["id"]), kind: sidecar,
+                position: row["position"], language: language, type: row["type"], size: row["size"],
+                modified: row["modified"])
+        }
+    }
+}

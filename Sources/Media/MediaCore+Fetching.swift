@@ -1,0 +1,237 @@
+import Stash
+
+/// Which transfers to start, which to stop.
+extension MediaCore {
+    /// Starts what is due on one server: reads that wait, first answers for opens, and then read-ahead.
+    mutating func pump(_ number: Int64, at now: Instant) -> [MediaAction] {
+        guard isAvailable(number) else { return [] }
+        var actions: [MediaAction] = []
+        while let server = servers[number], server.transfers < limits.transfersPerServer {
+            let demand = nextDemand(of: server, at: now)
+            let head = server.heads.first { isHeadDue($0, at: now) }
+            if let (read, block) = demand, head == nil || files[read.file]?.transfers.isEmpty == true {
+                guard let action = startDemanded(read, block: block) else { break }
+                actions.append(action)
+            } else if let head {
+                guard let action = startHead(head) else { break }
+                actions.append(action)
+            } else {
+                break
+            }
+        }
+        return actions + lookAhead(number)
+    }
+
+    /// The block to fetch next: of the file with the fewest transfers, and among those of the oldest read. No file
+    /// gets all transfers of a server, so that an open of another one need not wait.
+    private func nextDemand(of server: Server, at now: Instant) -> (Read, Int64)? {
+        var best: (read: Read, block: Int64, transfers: Int)?
+        for id in server.parked {
+            guard let read = reads[id], read.isAdmitted, let file = files[read.file], let size = file.version?.total,
+                file.backoff.isOver(at: now), file.transfers.count < best?.transfers ?? (limits.transfersPerServer - 1),
+                !file.key.whole || file.transfers.isEmpty
+            else { continue }
+            let blocks = Self.blocks(read.range.clamped(to: 0..<size))
+            let block = blocks.first { block in
+                guard let slot = slots.find(read.file, block) else { return false }
+                return slots[slot].transfer == nil && !slots[slot].isComplete
+            }
+            if let block { best = (read, block, file.transfers.count) }
+            if best?.transfers == 0 { break }
+        }
+        return best.map { ($0.read, $0.block) }
+    }
+
+    private func isHeadDue(_ id: FileID, at now: Instant) -> Bool {
+        guard let file = files[id] else { return false }
+        return file.transfers.isEmpty && file.backoff.isOver(at: now)
+    }
+
+    /// Asks for the front of a file of which nothing is known yet: as much as a player reads at once.
+    private mutating func startHead(_ id: FileID) -> MediaAction? {
+        guard let file = files[id] else { return nil }
+        let transfer = TransferID(value: nextID())
+        var end: Int64 = .max
+        if !file.key.whole {
+            end = 0
+            for block in 0..<(ReadAhead.smallest / Self.blockSize) {
+                guard let slot = slots.reserve(server: file.key.server, file: id, block: block) else { break }
+                slots.assign(slot, to: transfer)
+                end = (block + 1) * Self.blockSize
+            }
+            guard end > 0 else { return nil }
+        }
+        servers[file.key.server]?.heads.removeAll { $0 == id }
+        return start(transfer, of: id, from: 0, to: end, isDemanded: true)
+    }
+
+    /// Asks for what a read waits for, and in the same request for what its handle will read next.
+    private mutating func startDemanded(_ read: Read, block: Int64) -> MediaAction? {
+        guard let file = files[read.file], let size = file.version?.total, let first = slots.find(read.file, block)
+        else { return nil }
+        let transfer = TransferID(value: nextID())
+        if file.key.whole {
+            reserveWhole(read.file, for: transfer, size: size)
+            return start(transfer, of: read.file, from: 0, to: size, isDemanded: true)
+        }
+        let from = block * Self.blockSize + Int64(slots[first].filled)
+        slots.assign(first, to: transfer)
+        var end = block + 1
+        while let slot = slots.find(read.file, end), slots[slot].transfer == nil, slots[slot].filled == 0,
+            !slots[slot].isComplete
+        {
+            slots.assign(slot, to: transfer)
+            end += 1
+        }
+        if let ahead = proposal(of: read.handle), ahead.lowerBound <= end * Self.blockSize {
+            end = reserve(end..<max(end, Self.blocks(ahead).upperBound), of: read.file, for: transfer)
+            handles[read.handle]?.readAhead.issue(to: min(end * Self.blockSize, size))
+        }
+        return start(transfer, of: read.file, from: from, to: min(end * Self.blockSize, size), isDemanded: true)
+    }
+
+    /// Starts read-ahead for handles that are near the end of theirs.
+    private mutating func lookAhead(_ number: Int64) -> [MediaAction] {
+        var actions: [MediaAction] = []
+        // Two transfers are kept for reads that wait.
+        let most = max(1, limits.transfersPerServer - 2)
+        for id in servers[number]?.eager ?? [] {
+            while let ahead = proposal(of: id), let handle = handles[id], let file = files[handle.file],
+                let size = file.version?.total
+            {
+                guard let server = servers[number], server.transfers < most else { return actions }
+                let blocks = Self.blocks(ahead)
+                guard let first = blocks.first(where: { slots.find(handle.file, $0) == nil }) else {
+                    handles[id]?.readAhead.issue(to: ahead.upperBound)
+                    continue
+                }
+                let transfer = TransferID(value: nextID())
+                let end = reserve(first..<blocks.upperBound, of: handle.file, for: transfer)
+                guard end > first else { return actions }
+                handles[id]?.readAhead.issue(to: min(end * Self.blockSize, size))
+                actions.append(
+                    start(
+                        transfer, of: handle.file, from: first * Self.blockSize, to: min(end * Self.blockSize, size),
+                        isDemanded: false))
+            }
+            servers[number]?.eager.removeAll { $0 == id }
+        }
+        return actions
+    }
+
+    /// What a handle would like to have next, within its share of the quarter of memory that is for read-ahead.
+    func proposal(of id: HandleID) -> Range<Int64>? {
+        guard let handle = handles[id], let file = files[handle.file], let size = file.version?.total,
+            handle.generation == file.generation
+        else { return nil }
+        let share = max(2, slots.count / 4 / max(1, handles.count))
+        return handle.readAhead.proposal(limit: Int64(share) * Self.blockSize, size: size)
+    }
+
+    /// Reserves blocks for a transfer up to the first that has a slot already or for which there is no memory.
+    private mutating func reserve(_ blocks: Range<Int64>, of file: FileID, for transfer: TransferID) -> Int64 {
+        guard let server = files[file]?.key.server else { return blocks.lowerBound }
+        for block in blocks {
+            guard slots.find(file, block) == nil, slots.incomplete(of: server) < slots.count / 4, !isMemoryShort,
+                let slot = slots.reserve(server: server, file: file, block: block)
+            else { return block }
+            slots.assign(slot, to: transfer)
+        }
+        return blocks.upperBound
+    }
+
+    /// Gives slots to the blocks of a file that comes whole, up to a quarter of memory; what has none is skipped.
+    mutating func reserveWhole(_ file: FileID, for transfer: TransferID, size: Int64) {
+        guard let server = files[file]?.key.server else { return }
+        for block in Self.blocks(0..<size).prefix(slots.count / 4) {
+            if let slot = slots.find(file, block) {
+                if slots[slot].transfer == nil, !slots[slot].isComplete { slots.assign(slot, to: transfer) }
+            } else if let slot = slots.reserve(server: server, file: file, block: block) {
+                slots.assign(slot, to: transfer)
+            }
+        }
+    }
+
+    private mutating func start(
+        _ transfer: TransferID, of id: FileID, from: Int64, to end: Int64, isDemanded: Bool
+    ) -> MediaAction {
+        guard let file = files[id] else { preconditionFailure("a transfer belongs to a file") }
+        files[id]?.transfers.append(transfer)
+        servers[file.key.server]?.transfers += 1
+        servers[file.key.server]?.lastAsked = file.key.resource
+        fetches[transfer] = Fetch(
+            file: id, server: file.key.server, isWhole: file.key.whole, isDemanded: isDemanded, position: from,
+            end: end, requestedEnd: end)
+        return .start(
+            TransferRequest(
+                id: transfer, server: file.key.server, resource: file.key.resource,
+                range: file.key.whole ? nil : ByteRange(from: from, to: end), validator: file.version))
+    }
+
+    /// Takes a transfer out of all lists; its blocks go unless a read wants them.
+    mutating func end(_ id: TransferID) -> [MediaAction] {
+        guard let fetch = fetches[id] else { return [] }
+        // Removed only after the slots were released, for that finds them by the fetch.
+        release(fetch.position, to: fetch.end, of: fetch, id)
+        fetches[id] = nil
+        files[fetch.file]?.transfers.removeAll { $0 == id }
+        servers[fetch.server]?.transfers -= 1
+        return [.cancel(id)]
+    }
+
+    /// Takes the blocks between two positions from a transfer; those that nobody wants are free then.
+    mutating func release(_ from: Int64, to end: Int64, of fetch: Fetch, _ id: TransferID) {
+        guard end != .max, from < end else { return }
+        for block in Self.blocks(from..<end) {
+            guard let slot = slots.find(fetch.file, block), slots[slot].transfer == id else { continue }
+            slots.assign(slot, to: nil)
+        }
+    }
+
+    /// Stops the transfers of a file, or shortens them, as far as no read waits for them and no handle is on its way.
+    mutating func cancelUnwanted(of id: FileID) -> [MediaAction] {
+        guard let file = files[id] else { return [] }
+        let isHeld = !file.handles.isEmpty || !file.parked.isEmpty
+        var actions: [MediaAction] = []
+        for transfer in file.transfers {
+            guard let fetch = fetches[transfer] else { continue }
+            if file.version == nil || fetch.isWhole {
+                if !isHeld { actions += end(transfer) }
+                continue
+            }
+            var needed = fetch.position
+            if fetch.position < fetch.end {
+                for block in Self.blocks(fetch.position..<fetch.end) {
+                    guard let slot = slots.find(id, block), slots[slot].wants > 0 else { continue }
+                    needed = (block + 1) * Self.blockSize
+                }
+                for handle in file.handles {
+                    if let claim = handles[handle]?.readAhead.claim(in: fetch.position..<fetch.end) {
+                        needed = max(needed, (claim + Self.blockSize - 1) / Self.blockSize * Self.blockSize)
+                    }
+                }
+            }
+            if needed <= fetch.position {
+                actions += end(transfer)
+            } else if needed < fetch.end {
+                fetches[transfer]?.end = needed
+                release(needed, to: fetch.end, of: fetch, transfer)
+            }
+        }
+        dropIfIdle(id)
+        return actions
+    }
+
+    /// Takes memory back from read-ahead for reads that wait: of one server, or (nil) of all.
+    mutating func reclaim(_ server: Int64?) -> [MediaAction] {
+        var actions: [MediaAction] = []
+        for (id, fetch) in fetches where server == nil || fetch.server == server {
+            guard !fetch.isDemanded, fetch.position < fetch.end else { continue }
+            let isWanted = Self.blocks(fetch.position..<fetch.end).contains { block in
+                slots.find(fetch.file, block).map { slots[$0].wants > 0 } ?? false
+            }
+            if !isWanted { actions += end(id) }
+        }
+        return actions
+    }
+}

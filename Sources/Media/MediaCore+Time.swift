@@ -1,0 +1,83 @@
+/// What happens because time passes.
+extension MediaCore {
+    /// Starts what memory and the ends of other transfers have made possible.
+    mutating func advance(at now: Instant) -> [MediaAction] {
+        var actions: [MediaAction] = []
+        if !queue.isEmpty { actions += admitWaiting(at: now) }
+        for number in servers.keys.sorted() { actions += pump(number, at: now) }
+        dropIdleFiles()
+        return actions
+    }
+
+    /// Does all that is due: deadlines of reads and opens, retries, probes.
+    mutating func tick(at now: Instant) -> [MediaAction] {
+        var actions: [MediaAction] = []
+        for id in reads.keys.sorted() {
+            guard let read = reads[id], read.parkedAt + limits.deadline <= now, let file = files[read.file] else {
+                continue
+            }
+            if file.version != nil, !read.isAdmitted {
+                _ = remove(id)
+                actions.append(.fail(read.sink, .noMemory))
+                continue
+            }
+            if servers[file.key.server]?.breaker.isSilent(since: read.parkedAt) == true {
+                actions += markDown(file.key.server, .timedOut, at: now)
+                continue
+            }
+            _ = remove(id)
+            files[read.file]?.memory = FailureMemory(
+                error: .timedOut, until: now + FailureMemory.lifetime, range: read.range)
+            actions.append(.fail(read.sink, .timedOut))
+            actions += cancelUnwanted(of: read.file)
+        }
+        for id in handles.keys.sorted(by: { $0.value < $1.value }) {
+            guard let handle = handles[id], let ready = handle.ready, handle.readyBy <= now else { continue }
+            handles[id]?.ready = nil
+            actions.append(.ready(ready, .success(nil)))
+        }
+        for number in servers.keys.sorted() where servers[number]?.breaker.takeProbe(at: now) == true {
+            guard let server = servers[number], let resource = server.lastAsked else { continue }
+            actions.append(.probe(number, resource, epoch: server.epoch))
+        }
+        return actions + advance(at: now)
+    }
+
+    /// Whether a probe that was asked for is still of interest and has not ended.
+    func awaitsProbe(_ number: Int64, epoch: Int) -> Bool {
+        guard !isShutDown, let server = servers[number] else { return false }
+        return server.epoch == epoch && server.breaker.isOpen && server.breaker.probeAt == nil
+    }
+
+    /// Notes the result of a probe.
+    mutating func probed(_ number: Int64, epoch: Int, succeeded: Bool, at now: Instant) -> [MediaAction] {
+        guard !isShutDown, servers[number]?.epoch == epoch,
+            servers[number]?.breaker.probed(succeeded, at: now) == true
+        else { return [] }
+        for (id, file) in files where file.key.server == number { files[id]?.memory = nil }
+        return [.health(number, .up)] + advance(at: now)
+    }
+
+    /// When `tick` has something to do again, or nil.
+    func nextTick(after now: Instant) -> Instant? {
+        var next: Instant?
+        func consider(_ time: Instant?) {
+            guard let time else { return }
+            next = min(next ?? time, time)
+        }
+        /// A retry whose time has come waits for another transfer to end, not for time to pass.
+        func considerRetry(_ file: FileID) {
+            if let time = files[file]?.backoff.until, time > now { consider(time) }
+        }
+        for read in reads.values {
+            consider(read.parkedAt + limits.deadline)
+            considerRetry(read.file)
+        }
+        for handle in handles.values where handle.ready != nil {
+            consider(handle.readyBy)
+            considerRetry(handle.file)
+        }
+        for server in servers.values { consider(server.breaker.probeAt) }
+        return next
+    }
+}

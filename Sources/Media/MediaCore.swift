@@ -1,0 +1,187 @@
+import Stash
+
+/// What the store has to do after a change of its state, in this order, with no lock held.
+enum MediaAction: Sendable {
+    case start(TransferRequest)
+    case cancel(TransferID)
+    case deliver(any ReadSink, PinnedRead)
+    case fail(any ReadSink, MediaError)
+    case learned(@Sendable (LearnedMedia) -> Void, LearnedMedia)
+    case ready(@Sendable (Result<LearnedMedia?, MediaError>) -> Void, Result<LearnedMedia?, MediaError>)
+    case health(Int64, ServerHealth)
+    case probe(Int64, MediaResource, epoch: Int)
+}
+
+/// A transfer to be started; no range means the whole file by one GET.
+struct TransferRequest: Sendable {
+    let id: TransferID
+    let server: Int64
+    let resource: MediaResource
+    let range: ByteRange?
+    let validator: Validator?
+}
+
+/// The blocks of a read that is being answered; they stay in memory until `MediaCore.unpin`.
+struct PinnedRead: Sendable {
+    /// A read of `MediaStore.maximumRead` bytes, not aligned, touches one block more than it has.
+    static let most = MediaStore.maximumRead / Slots.blockSize + 1
+    var slots = InlineArray<9, Int>(repeating: 0)
+    var count = 0
+    /// Where the read begins in its first block.
+    var offset = 0
+    var length = 0
+}
+
+/// All that the store knows, and every decision it takes: no clock, no memory, no network, so that it can be tested
+/// as a table. Functions that change something return what has to be done about it.
+struct MediaCore: Sendable {
+    typealias Instant = ContinuousClock.Instant
+    static let blockSize = Int64(Slots.blockSize)
+
+    struct Server: Sendable {
+        var isSet = false
+        /// Grows with every call of `setServer`, so that a probe of the old connection says nothing about the new one.
+        var epoch = 0
+        var breaker = Breaker()
+        var transfers = 0
+        /// Parked reads, oldest first.
+        var parked: [ReadID] = []
+        /// Files whose first answer somebody waits for.
+        var heads: [FileID] = []
+        /// What a probe asks for: the file that was asked for last.
+        var lastAsked: MediaResource?
+        /// Handles that want read-ahead which was not started yet.
+        var eager: [HandleID] = []
+    }
+
+    struct FileKey: Hashable, Sendable {
+        let server: Int64
+        let resource: MediaResource
+        let whole: Bool
+    }
+
+    struct File: Sendable {
+        let key: FileKey
+        /// What the server's first answer said; nil before it, and after the file was found changed.
+        var version: Validator?
+        /// Grows when the version is given up; handles of an older generation are stale.
+        var generation = 0
+        var handles: Set<HandleID> = []
+        var parked: [ReadID] = []
+        var transfers: [TransferID] = []
+        var backoff = Backoff()
+        var memory: FailureMemory?
+
+        var learned: LearnedMedia? {
+            version.map {
+                LearnedMedia(
+                    size: $0.total, version: "\($0.total) \($0.etag ?? "-") \($0.lastModified ?? "-")")
+            }
+        }
+    }
+
+    /// A failure that answers further reads by itself.
+    ///
+    /// The kernel asks again, page by page, for what its read-ahead failed to get, and each page would wait as long.
+    struct FailureMemory: Sendable {
+        /// Longer than the kernel takes to ask again; short enough that a person who tries again gets a real try.
+        static let lifetime = Duration.seconds(1)
+        let error: MediaError
+        let until: Instant
+        let range: Range<Int64>
+    }
+
+    struct Handle: Sendable {
+        let file: FileID
+        /// Nil until the version is known.
+        var generation: Int?
+        var readAhead = ReadAhead()
+        var learned: (@Sendable (LearnedMedia) -> Void)?
+        var ready: (@Sendable (Result<LearnedMedia?, MediaError>) -> Void)?
+        var readyBy: Instant
+    }
+
+    struct Read: Sendable {
+        let handle: HandleID
+        let file: FileID
+        let range: Range<Int64>
+        let sink: any ReadSink
+        let parkedAt: Instant
+        /// Whether it has slots for all its blocks; until then it holds none.
+        var isAdmitted = false
+    }
+
+    struct Fetch: Sendable {
+        let file: FileID
+        let server: Int64
+        let isWhole: Bool
+        /// Whether a read or an open waited for it when it was started.
+        let isDemanded: Bool
+        /// Where the next byte belongs.
+        var position: Int64
+        /// Where it may stop: lowered when what is behind it is wanted no more.
+        var end: Int64
+        /// Where the request ends.
+        var requestedEnd: Int64
+        /// The slot that is being written, outside the lock.
+        var writing: Int?
+    }
+
+    let limits: MediaStore.Limits
+    var slots: Slots
+    var servers: [Int64: Server] = [:]
+    var fileIDs: [FileKey: FileID] = [:]
+    var files: [FileID: File] = [:]
+    var handles: [HandleID: Handle] = [:]
+    var reads: [ReadID: Read] = [:]
+    var fetches: [TransferID: Fetch] = [:]
+    /// Reads that wait for a first answer or for memory, oldest first.
+    var queue: [ReadID] = []
+    /// Whether one of them waits because no slot can be had at all; then nothing is read ahead.
+    var isMemoryShort = false
+    var bytesReceived: Int64 = 0
+    var isShutDown = false
+    private var lastID: UInt64 = 0
+    var random = SystemRandomNumberGenerator()
+
+    init(slots: Int, limits: MediaStore.Limits) {
+        precondition(slots >= 32, "memory for 32 blocks at least: half of it must hold one read of the longest kind")
+        self.slots = Slots(count: slots)
+        self.limits = limits
+    }
+
+    mutating func nextID() -> UInt64 {
+        lastID += 1
+        return lastID
+    }
+
+    var counters: MediaCounters {
+        var counters = MediaCounters()
+        counters.handles = handles.count
+        counters.parkedReads = reads.count
+        counters.pinnedBlocks = slots.pinned
+        counters.transfers = fetches.count
+        counters.blocks = slots.used
+        counters.bytesReceived = bytesReceived
+        return counters
+    }
+
+    func health(of server: Int64) -> ServerHealth {
+        guard let server = servers[server], server.isSet else { return .absent }
+        return server.breaker.health
+    }
+
+    func isAvailable(_ server: Int64) -> Bool {
+        guard !isShutDown, let server = servers[server] else { return false }
+        return server.isSet && !server.breaker.isOpen
+    }
+
+    /// Bytes that a block of a file has in all.
+    func needed(_ block: Int64, size: Int64) -> Int {
+        Int(max(0, min(Self.blockSize, size - block * Self.blockSize)))
+    }
+
+    static func blocks(_ range: Range<Int64>) -> Range<Int64> {
+        range.lowerBound / blockSize..<(range.upperBound + blockSize - 1) / blockSize
+    }
+}

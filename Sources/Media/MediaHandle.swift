@@ -1,0 +1,41 @@
+/// One open file, for one open(2); handles of the same source share their blocks.
+///
+/// It belongs to the version of the file that the server had when its size was first learned: when the server's bytes
+/// change, reads of this handle fail with `.changed` for ever, and only a new open sees the new bytes.
+package final class MediaHandle: Sendable {
+    package let source: MediaSource
+    private let store: MediaStore
+    private let id: HandleID
+
+    init(source: MediaSource, store: MediaStore, id: HandleID) {
+        self.source = source
+        self.store = store
+        self.id = id
+    }
+
+    deinit {
+        store.close(id)
+    }
+
+    /// Reads `count` bytes at `offset`, fewer at the end of the file.
+    ///
+    /// When the bytes are in memory, or the read cannot succeed, `sink` is called on this thread before the function
+    /// returns nil. Else the function returns at once and the sink is called later, at most
+    /// `MediaStore.Limits.deadline` after now. The read keeps what it needs: the handle may be released meanwhile.
+    ///
+    /// - Parameters:
+    ///   - offset: where to read, from 0; at or beyond the end there are no bytes.
+    ///   - count: at most `MediaStore.maximumRead` bytes.
+    ///   - sink: who is answered, exactly once.
+    /// - Returns: what interrupts the wait, or nil when the sink was called already.
+    package func read(offset: Int64, count: Int, sink: any ReadSink) -> ReadTicket? {
+        store.read(id, offset: offset, count: count, sink: sink)
+    }
+
+    /// Ends the handle early; reads that wait are still answered, later ones fail with `.unavailable`.
+    ///
+    /// Read-ahead that only this handle wanted stops. Called again, or followed by deinit, it does nothing.
+    package func close() {
+        store.close(id)
+    }
+}

@@ -1,0 +1,265 @@
+package import Stash
+
+/// The bytes of remote media files in blocks of memory, fetched when they are read, shared by all who read a file.
+///
+/// A read of bytes in memory is answered on the caller's thread. Every other read is parked here, and the thread that
+/// receives the last missing byte answers it; no thread ever waits for a server.
+package final class MediaStore: Sendable {
+    /// The longest read in bytes: the most pages the kernel puts into one request (256, `fuse_i.h`), 4 KiB each.
+    package static let maximumRead = 1 << 20
+
+    /// Times and amounts; the values are those of the design, and tests shorten them.
+    package struct Limits: Sendable {
+        /// How long a read may be parked. The mount has to answer within 20 s; 2 s are for the way there and back.
+        package var deadline: Duration = .seconds(18)
+        /// How long an open waits for the first answer of a slow server, before it goes on with the index's size.
+        package var openWait: Duration = .milliseconds(500)
+        /// How many transfers one server may have at a time: browsers use 6 over HTTP/1.1, so servers expect it.
+        package var transfersPerServer = 6
+
+        package init() {}
+    }
+
+    private struct State {
+        var core: MediaCore
+        var clients: [Int64: StashClient] = [:]
+        var transfers: [TransferID: Transfer] = [:]
+        var probes: [Int64: Transfer] = [:]
+    }
+
+    private let state: Lock<State>
+    private let slab: Slab
+    private let limits: Limits
+    private let timekeeper: Timekeeper
+    private let onHealthChange: @Sendable (Int64, ServerHealth) -> Void
+
+    /// Makes a store and starts its thread; `shutdown` ends it.
+    ///
+    /// - Parameters:
+    ///   - memoryLimit: bytes for blocks, at least 4 MiB; all of it is address space at once, memory only when used.
+    ///   - limits: times and amounts.
+    ///   - onHealthChange: called on any thread, with no lock held, when a server is marked down, is back, or is set
+    ///     or removed.
+    /// - Throws: `MediaError.noMemory` when there is no address space or no file descriptor.
+    package init(
+        memoryLimit: Int = 128 << 20, limits: Limits = Limits(),
+        onHealthChange: @escaping @Sendable (_ server: Int64, ServerHealth) -> Void = { _, _ in }
+    ) throws(MediaError) {
+        let slots = memoryLimit / Slots.blockSize
+        guard let slab = Slab(slots: slots), let timekeeper = Timekeeper() else { throw .noMemory }
+        self.slab = slab
+        self.timekeeper = timekeeper
+        self.limits = limits
+        self.onHealthChange = onHealthChange
+        state = Lock(State(core: MediaCore(slots: slots, limits: limits)))
+        timekeeper.start { [weak self] in self?.tick() }
+    }
+
+    deinit {
+        timekeeper.stop()
+    }
+
+    /// Sets, replaces or (nil) removes the connection to a server. Call it, and all else here, with no lock held that
+    /// a sink or a callback takes: what is cancelled waits for a call of its sink that is running.
+    ///
+    /// What was in memory of that server goes, for the new address may be another catalogue; its parked reads fail with
+    /// `.unavailable`, and handles that were open fail from now on: `.changed` after a replacement, `.unavailable`
+    /// while there is none.
+    package func setServer(_ server: Int64, _ client: StashClient?) {
+        let (actions, probe) = state.withLock { state in
+            state.clients[server] = client
+            let probe = state.probes.removeValue(forKey: server)
+            return (state.core.setServer(server, isSet: client != nil, at: .now), probe)
+        }
+        probe?.cancel()
+        perform(actions)
+    }
+
+    /// Opens a file.
+    ///
+    /// When the size is not confirmed by the server yet, the file's front is fetched at once, for it will be read
+    /// anyway. A size stays confirmed while the file is open or has blocks in memory.
+    ///
+    /// - Parameters:
+    ///   - source: what to open; its size is a hint only.
+    ///   - learned: called at most once, when the server's answer is known: before `ready` if that is in time, and in
+    ///     any case before the first byte is delivered to a read of the file. Compare its size with `source.size`.
+    ///   - ready: called exactly once, on any thread, perhaps before `open` returns: with what was learned; with nil
+    ///     when the server has not answered within `Limits.openWait` (reads may still succeed); or with the error that
+    ///     a read would get, `.gone` for instance, or `.unavailable` (the server is down or unknown, and nothing of
+    ///     the file is in memory).
+    /// - Returns: the handle, in every case; reads of a file that failed to open fail, or are tried again.
+    package func open(
+        _ source: MediaSource, learned: @escaping @Sendable (LearnedMedia) -> Void,
+        ready: @escaping @Sendable (Result<LearnedMedia?, MediaError>) -> Void
+    ) -> MediaHandle {
+        let (id, actions) = state.withLock { $0.core.open(source, at: .now, learned: learned, ready: ready) }
+        let handle = MediaHandle(source: source, store: self, id: id)
+        perform(actions)
+        timekeeper.wake(by: .now + limits.openWait)
+        return handle
+    }
+
+    /// Whether the files of a server can be read at present.
+    package func health(of server: Int64) -> ServerHealth {
+        state.withLock { $0.core.health(of: server) }
+    }
+
+    /// What is in use now; after everything was closed and answered all but `blocks` and `bytesReceived` are zero.
+    package func counters() -> MediaCounters {
+        state.withLock { $0.core.counters }
+    }
+
+    /// Fails every parked read with `.unavailable`, ends all transfers and the thread, and fails all that comes later.
+    ///
+    /// Never call it from within a callback or a sink.
+    package func shutdown() {
+        let (actions, probes) = state.withLock { state in
+            state.clients = [:]
+            defer { state.probes = [:] }
+            return (state.core.shutdown(at: .now), Array(state.probes.values))
+        }
+        for probe in probes { probe.cancel() }
+        perform(actions)
+        timekeeper.stop()
+    }
+}
+
+// MARK: - Handles and tickets
+
+extension MediaStore {
+    func read(_ handle: HandleID, offset: Int64, count: Int, sink: any ReadSink) -> ReadTicket? {
+        precondition(offset >= 0 && count >= 0 && count <= Self.maximumRead, "a read the kernel cannot ask for")
+        let outcome = state.withLock { $0.core.read(handle, offset: offset, count: count, sink: sink, at: .now) }
+        switch outcome {
+        case .failed(let error):
+            sink.fail(error)
+            return nil
+        case .hit(let pinned, let actions):
+            // Requests for what is read next leave before the answer does.
+            if !actions.isEmpty { perform(actions) }
+            deliver(pinned, to: sink)
+            return nil
+        case .parked(let read, let actions):
+            perform(actions)
+            timekeeper.wake(by: .now + limits.deadline)
+            return ReadTicket(store: self, read: read)
+        }
+    }
+
+    func close(_ handle: HandleID) {
+        perform(state.withLock { $0.core.close(handle, at: .now) })
+    }
+
+    func cancel(_ read: ReadID) {
+        perform(state.withLock { $0.core.cancel(read, at: .now) })
+    }
+}
+
+// MARK: - Transfers, on the engine's thread
+
+extension MediaStore {
+    func began(_ id: TransferID, _ head: MediaHead) {
+        perform(state.withLock { $0.core.began(id, head, at: .now) })
+    }
+
+    func received(_ id: TransferID, _ bytes: UnsafeRawBufferPointer) {
+        var left = bytes
+        while !left.isEmpty {
+            let remaining = left.count
+            switch state.withLock({ $0.core.target(id, remaining: remaining) }) {
+            case .stop:
+                return
+            case .skip(let count):
+                left = UnsafeRawBufferPointer(rebasing: left.dropFirst(count))
+            case .memory(let slot, let offset, let count):
+                slab.write(UnsafeRawBufferPointer(rebasing: left.prefix(count)), to: slot, at: offset)
+                perform(state.withLock { $0.core.wrote(id, slot: slot, count: count, at: .now) })
+                left = UnsafeRawBufferPointer(rebasing: left.dropFirst(count))
+            }
+        }
+    }
+
+    func ended(_ id: TransferID, _ error: StashError?) {
+        let failure = error.map(Failure.init)
+        let actions = state.withLock { state in
+            state.transfers[id] = nil
+            return state.core.ended(id, failure, at: .now)
+        }
+        perform(actions)
+        if failure != nil { wakeForNext() }
+    }
+
+    func probed(_ server: Int64, epoch: Int, succeeded: Bool) {
+        let actions = state.withLock { state in
+            state.probes[server] = nil
+            return state.core.probed(server, epoch: epoch, succeeded: succeeded, at: .now)
+        }
+        perform(actions)
+        wakeForNext()
+    }
+}
+
+// MARK: - Actions
+
+extension MediaStore {
+    /// Does what the core has decided, with no lock held.
+    private func perform(_ actions: [MediaAction]) {
+        for action in actions {
+            switch action {
+            case .start(let request): start(request)
+            case .cancel(let id): state.withLock { $0.transfers.removeValue(forKey: id) }?.cancel()
+            case .deliver(let sink, let pinned): deliver(pinned, to: sink)
+            case .fail(let sink, let error): sink.fail(error)
+            case .learned(let tell, let media): tell(media)
+            case .ready(let tell, let result): tell(result)
+            case .health(let server, let health): onHealthChange(server, health)
+            case .probe(let server, let resource, let epoch): probe(server, resource, epoch: epoch)
+            }
+        }
+    }
+
+    private func deliver(_ pinned: PinnedRead, to sink: any ReadSink) {
+        sink.deliver(slab.parts(of: pinned))
+        guard pinned.count > 0 else { return }
+        perform(state.withLock { $0.core.unpin(pinned, at: .now) })
+    }
+
+    private func start(_ request: TransferRequest) {
+        guard let client = state.withLock({ $0.clients[request.server] }) else {
+            return ended(request.id, .cancelled)
+        }
+        let transfer = client.fetch(
+            request.resource, range: request.range, ifUnmodifiedSince: request.validator,
+            sink: BlockReceiver(store: self, id: request.id))
+        // It may have ended, or have been given up, while it was being started.
+        let isWanted = state.withLock { state in
+            guard state.core.fetches[request.id] != nil else { return false }
+            state.transfers[request.id] = transfer
+            return true
+        }
+        if !isWanted { transfer.cancel() }
+    }
+
+    private func probe(_ server: Int64, _ resource: MediaResource, epoch: Int) {
+        guard let client = state.withLock({ $0.clients[server] }) else { return }
+        let transfer = client.fetch(
+            resource, range: ByteRange(from: 0, to: 1), timeouts: ProbeReceiver.timeouts,
+            sink: ProbeReceiver(store: self, server: server, epoch: epoch))
+        let isWanted = state.withLock { state in
+            guard state.core.awaitsProbe(server, epoch: epoch) else { return false }
+            state.probes[server] = transfer
+            return true
+        }
+        if !isWanted { transfer.cancel() }
+    }
+
+    private func tick() -> ContinuousClock.Instant? {
+        perform(state.withLock { $0.core.tick(at: .now) })
+        return state.withLock { $0.core.nextTick(after: .now) }
+    }
+
+    private func wakeForNext() {
+        if let next = state.withLock({ $0.core.nextTick(after: .now) }) { timekeeper.wake(by: next) }
+    }
+}

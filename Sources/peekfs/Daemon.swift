@@ -1,0 +1,177 @@
+import Filesystem
+import Foundation
+import Fuse
+import Library
+import Logging
+import Media
+import Stash
+import Sync
+
+/// The one place where everything is built, started and stopped.
+///
+/// Up, each step needing those before it: the lock of the state directory, databases, transfers, media, the file system,
+/// the mount, syncs, and the watch over what other processes change. Down is the other way round, except that reads
+/// which wait for a server are failed as soon as the mount is gone, so that nobody waits for the network.
+final class Daemon: Sendable {
+    struct Settings: Sendable {
+        let locations: Locations
+        /// Absolute.
+        let mountPoint: String
+        let mountOptions: MountOptions
+    }
+
+    private struct State {
+        var isWatching = true
+        /// Of the index, as the file system was told last.
+        var generation: Int64
+    }
+
+    /// How often other processes' changes are looked for. They shall be seen within two seconds; a look costs two small
+    /// queries.
+    private static let watchInterval = DispatchTimeInterval.milliseconds(500)
+
+    private let lock: DaemonLock
+    private let logger: Logger
+    private let workplace: Workplace
+    private let index: IndexDatabase
+    private let catalogue: Catalogue
+    private let engine: TransferEngine
+    private let servers: Servers
+    private let media: MediaStore
+    private let filesystem: PeekFilesystem
+    private let session: Session
+    private let derivation: Derivation
+    private let scheduler: SyncScheduler
+    private let state: Lock<State>
+    private let wake = DispatchSemaphore(value: 0)
+    private let watchEnded = DispatchSemaphore(value: 0)
+
+    /// Builds everything and mounts. When this returns the kernel's requests wait for `run`.
+    init(_ settings: Settings) throws {
+        let logger = Logger(label: "peekfs")
+        self.logger = logger
+        lock = try DaemonLock(stateDirectory: settings.locations.state, mountPoint: settings.mountPoint)
+        workplace = try Workplace(settings.locations)
+        index = try workplace.index()
+        engine = try TransferEngine()
+        engine.start()
+        let servers = Servers(engine: engine, logger: logger)
+        self.servers = servers
+        media = try MediaStore { server, health in
+            logger.notice("\(servers.name(InstanceNumber(server))): \(health.words)")
+        }
+        catalogue = try Catalogue(state: workplace.state, index: index)
+        state = Lock(State(generation: try index.generation()))
+        filesystem = PeekFilesystem(
+            catalogue: catalogue, media: media, uid: getuid(), gid: getgid(), logger: logger)
+
+        if try Unmount.repair(at: settings.mountPoint) {
+            logger.notice("\(settings.mountPoint) was still mounted by a daemon that died; it was freed")
+        }
+        session = try Session(
+            fileSystem: filesystem, mountPoint: settings.mountPoint, options: settings.mountOptions)
+        lock.note(mountPoint: session.mountPoint)
+
+        derivation = Derivation(state: workplace.state, index: index)
+        scheduler = SyncScheduler(
+            index: index, lockDirectory: settings.locations.cache, logger: logger,
+            makeClient: { [engine] in StashClient(access: try ServerSettings($0).access, engine: engine) },
+            derive: { [derivation] in _ = try derivation.run() })
+    }
+
+    /// Answers the kernel until the tree is unmounted, by whomever, and ends everything in order.
+    func run() throws {
+        let thread = Thread { [self] in watch() }
+        thread.name = "watch"
+        thread.start()
+        logger.notice("mounted on \(session.mountPoint)")
+        let outcome = Result { try session.run() }
+        ServiceManager.stopping()
+        media.shutdown()
+        state.withLock { $0.isWatching = false }
+        wake.signal()
+        watchEnded.wait()
+        scheduler.stop()
+        engine.stop()
+        logger.notice("unmounted from \(session.mountPoint)")
+        try outcome.get()
+    }
+
+    /// Takes the mount away, which makes `run` return; for a thread of its own.
+    func stop() {
+        logger.notice("stopping")
+        session.stop()
+        // Answers everybody who waits for a server, so that the end waits for none.
+        media.shutdown()
+    }
+
+    /// Somebody does not want to wait for `stop`. What is in the databases is complete at every moment.
+    func abandon() {
+        logger.warning("asked twice to stop; ending at once")
+        _exit(ExitStatus.busy.rawValue)
+    }
+
+    /// Asks all servers what is new.
+    func syncNow() { scheduler.requestAll() }
+
+    // MARK: What other processes change
+
+    private func watch() {
+        while state.withLock({ $0.isWatching }) {
+            followInstances()
+            followIndex()
+            _ = wake.wait(timeout: .now() + Self.watchInterval)
+        }
+        watchEnded.signal()
+    }
+
+    /// Connects, disconnects, forgets and derives, as the state database has it now.
+    private func followInstances() {
+        do {
+            let instances = try workplace.state.instances()
+            let change = servers.update(instances)
+            guard !change.isEmpty else { return }
+            for number in change.disconnected { media.setServer(number.rawValue, nil) }
+            for (number, client) in change.connected { media.setServer(number.rawValue, client) }
+            // Returns when the passes over the disconnected have ended: nothing is written of them any more.
+            scheduler.update(instances)
+            try catalogue.reloadInstances()
+            if change.isDerivationDue {
+                try forgetRemoved(instances)
+                _ = try derivation.run()
+            }
+        } catch {
+            logger.error("the instances cannot be followed: \(error)")
+        }
+    }
+
+    /// Tells the file system when the tables it reads from are others than before.
+    private func followIndex() {
+        do {
+            let generation = try index.generation()
+            let isNew = state.withLock { state in
+                defer { state.generation = generation }
+                return state.generation != generation
+            }
+            if isNew { filesystem.libraryChanged() }
+        } catch {
+            logger.error("the index cannot be read: \(error)")
+        }
+    }
+
+    /// What removed servers said goes; what people said about their things is in the other database.
+    private func forgetRemoved(_ instances: [Instance]) throws {
+        for number in try index.knownInstances().subtracting(instances.map(\.number)) { try index.forget(number) }
+    }
+}
+
+extension ServerHealth {
+    /// For a log line.
+    fileprivate var words: String {
+        switch self {
+        case .up: "its files can be read"
+        case .down(_, let reason): "its files cannot be read: \(reason)"
+        case .absent: "no longer used"
+        }
+    }
+}

@@ -1,0 +1,103 @@
+import ArgumentParser
+import Foundation
+import Fuse
+import Library
+import Logging
+
+/// `peekfs mount`: the daemon, in the foreground unless asked otherwise.
+struct MountCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mount",
+        abstract: "Mounts the library and keeps it up to date until it is unmounted.",
+        discussion: """
+            Stays in the foreground; Ctrl-C unmounts. Under systemd use Type=notify. For fstab link the program as \
+            /sbin/mount.peekfs and write a line such as
+
+              stash  /mnt/stash  peekfs  allow_other,state-dir=/var/lib/peekfs,nofail  0 0
+
+            SIGHUP asks all servers at once what is new.
+            """)
+
+    @Argument(help: "An existing directory.", completion: .directory)
+    var mountPoint: String
+    @Flag(help: "Let other users of this machine in.")
+    var allowOther = false
+    @Flag(
+        exclusivity: .exclusive,
+        help: ArgumentHelp("Go to the background once it is mounted; messages go to daemon.log in the cache directory.")
+    )
+    var place = Place.foreground
+    @Option(name: .customShort("o"), help: ArgumentHelp("Mount options, as in fstab.", valueName: "options"))
+    var options: [String] = []
+    @Option(help: ArgumentHelp("The least important messages to show.", valueName: "level"))
+    var logLevel = LogLevel.info
+    /// In the child of `--background`: the parent waits on `Background.readyDescriptor`.
+    @Flag(help: .private)
+    var reportWhenMounted = false
+    @OptionGroup var location: LocationOptions
+
+    /// Swift-log's levels by the same names.
+    enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+        case trace
+        case debug
+        case info
+        case notice
+        case warning
+        case error
+    }
+
+    enum Place: String, EnumerableFlag {
+        case foreground
+        case background
+    }
+
+    func run() throws {
+        let locations = try location.locations()
+        var mountOptions = MountOptions(allowOther: allowOther)
+        for list in options { try mountOptions.add(list) }
+        let settings = Daemon.Settings(
+            locations: locations, mountPoint: Locations.absolute(mountPoint), mountOptions: mountOptions)
+        let log = locations.cache + "/daemon.log"
+        guard place == .foreground || reportWhenMounted else {
+            try Files.makePrivateDirectory(locations.cache)
+            return try Background.start(arguments: childArguments(settings), log: log)
+        }
+        if reportWhenMounted { Background.detach() }
+        do {
+            try serve(settings)
+        } catch {
+            if reportWhenMounted {
+                let failure = Program.explained(error) ?? CommandError(.software, "\(error)", hint: "see \(log)")
+                Background.report(failure)
+            }
+            throw error
+        }
+    }
+
+    private func serve(_ settings: Daemon.Settings) throws {
+        // Before anything starts a thread.
+        let signals = Signals()
+        let level = Logger.Level(rawValue: logLevel.rawValue) ?? .info
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+        let daemon = try Daemon(settings)
+        signals.watch(
+            stop: { again in again ? daemon.abandon() : daemon.stop() }, reload: { daemon.syncNow() })
+        if reportWhenMounted { Background.report(nil) }
+        ServiceManager.ready()
+        try daemon.run()
+    }
+
+    /// With absolute paths only: the child leaves the present directory.
+    private func childArguments(_ settings: Daemon.Settings) -> [String] {
+        var words = ["peekfs", "mount", settings.mountPoint, "--background", "--report-when-mounted"]
+        words += ["--state-dir", settings.locations.state, "--cache-dir", settings.locations.cache]
+        words += ["--log-level", logLevel.rawValue]
+        if allowOther { words.append("--allow-other") }
+        for list in options { words += ["-o", list] }
+        return words
+    }
+}

@@ -1,0 +1,48 @@
+import Foundation
+
+/// What commands print: tables and JSON on standard output, everything about the command itself on standard error.
+enum Output {
+    static func line(_ text: String) {
+        FileHandle.standardOutput.write(Data((text + "\n").utf8))
+    }
+
+    /// A remark on standard error, which does not end the command.
+    static func note(_ text: String) {
+        FileHandle.standardError.write(Data("peekfs: \(text)\n".utf8))
+    }
+
+    /// One JSON value with sorted keys, so that two runs can be compared by their text.
+    static func json(_ value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.dateEncodingStrategy = .iso8601
+        line(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+
+    /// Columns that are as wide as their widest cell, without trailing blanks.
+    static func table(_ header: [String], _ rows: [[String]]) {
+        let all = [header] + rows
+        let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+        for row in all {
+            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+            var text = cells.joined(separator: "  ")
+            while text.hasSuffix(" ") { text.removeLast() }
+            line(text)
+        }
+    }
+
+    /// `1 scene`, `2 scenes`.
+    static func count(_ number: Int, _ singular: String, _ plural: String? = nil) -> String {
+        "\(number) \(number == 1 ? singular : plural ?? singular + "s")"
+    }
+
+    /// Whether a person watches standard error, where progress and questions go.
+    static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 }
+
+    /// Asks on standard error and reads a line; anything but yes is no.
+    static func confirm(_ question: String) -> Bool {
+        FileHandle.standardError.write(Data("\(question) [y/N] ".utf8))
+        let answer = readLine(strippingNewline: true)?.lowercased()
+        return answer == "y" || answer == "yes"
+    }
+}

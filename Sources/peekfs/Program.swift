@@ -1,0 +1,97 @@
+import ArgumentParser
+import Foundation
+import Fuse
+import Library
+import Stash
+import Sync
+
+/// From the arguments of a process to its end. It is no part of `Peekfs`, because what is written in the type with
+/// `@main` belongs to the main actor, and closures made there die on any other thread.
+enum Program {
+    static func run(_ arguments: [String]) async -> Never {
+        do {
+            let arguments = try MountHelper.translated(arguments) ?? Array(arguments.dropFirst())
+            var command = try Peekfs.parseAsRoot(arguments)
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            end(with: error)
+        }
+        exit(ExitStatus.success.rawValue)
+    }
+
+    /// Help and version are errors to the parser, and its own sentences are good ones: only their form is changed.
+    private static func end(with error: any Error) -> Never {
+        if error is CleanExit || Peekfs.exitCode(for: error).isSuccess { Peekfs.exit(withError: error) }
+        if let code = error as? ExitCode { exit(code.rawValue) }
+        let failure = explained(error) ?? misunderstood(error)
+        FileHandle.standardError.write(Data(failure.description.utf8))
+        exit(failure.status.rawValue)
+    }
+
+    private static func misunderstood(_ error: any Error) -> CommandError {
+        guard Peekfs.exitCode(for: error) == .validationFailure else {
+            return CommandError(.software, "\(error)")
+        }
+        let message = Peekfs.message(for: error)
+        let usage = Peekfs.fullMessage(for: error).split(separator: "\n").first { $0.hasPrefix("Usage: ") }
+        return CommandError(
+            .usage, message.prefix(1).lowercased() + message.dropFirst(),
+            hint: usage.map { $0.prefix(1).lowercased() + $0.dropFirst() } ?? "see `peekfs --help`")
+    }
+
+    /// The one table from the errors of the other modules to exit codes; nil for the parser's own.
+    static func explained(_ error: any Error) -> CommandError? {
+        switch error {
+        case let error as CommandError: error
+        case let error as InstanceError: explained(error)
+        case let error as StoreError:
+            switch error {
+            case .newer: CommandError(.configuration, error.description)
+            case .unusable: CommandError(.ioError, error.description)
+            }
+        case let error as MountOptionError: CommandError(.usage, "\(error)", hint: "see `peekfs mount --help`")
+        case let error as SessionError: explained(error)
+        case let error as UnmountError: explained(error)
+        case let error as Errno: CommandError(.system, "\(error)")
+        case let error as StashError: CommandError(.system, "\(error)")
+        default: nil
+        }
+    }
+
+    private static func explained(_ error: SessionError) -> CommandError {
+        switch error {
+        case .unreachable(let path, _):
+            CommandError(.notFound, "\(error)", hint: "give an existing directory, or make it: mkdir -p \(path)")
+        case .alreadyMounted(let path):
+            CommandError(.busy, "\(error)", hint: "unmount it with `peekfs unmount \(path)`")
+        case .stale(let path):
+            CommandError(.busy, "\(error)", hint: "free it with `peekfs unmount \(path)`")
+        case .refused:
+            CommandError(
+                .system, "\(error)",
+                hint: "--allow-other needs root, or the line user_allow_other in /etc/fuse.conf")
+        case .noDevice, .incompatible, .noThreads, .broken: CommandError(.system, "\(error)")
+        }
+    }
+
+    private static func explained(_ error: UnmountError) -> CommandError {
+        switch error {
+        case .unreachable, .notMounted: CommandError(.notFound, "\(error)")
+        case .foreign: CommandError(.usage, "\(error)", hint: "use umount for it")
+        case .alreadyMounted, .busy: CommandError(.busy, "\(error)", hint: "try again when nobody uses it")
+        case .refused: CommandError(.system, "\(error)")
+        }
+    }
+
+    private static func explained(_ error: InstanceError) -> CommandError {
+        switch error {
+        case .noSuchInstance: CommandError(.notFound, error.description)
+        case .nameTaken: CommandError(.exists, error.description, hint: "change it with `peekfs instance set`")
+        case .badName: CommandError(.usage, error.description)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import Foundation
+import Library
+import Logging
+import Media
+import Stash
+
+/// The servers that the daemon talks to at present, kept in line with the instances in the state database, which other
+/// processes change.
+///
+/// Only the thread that watches calls `update`; the lock is for those who ask meanwhile.
+final class Servers: Sendable {
+    /// What an update did, for whoever depends on it.
+    struct Change {
+        /// New, enabled again, or reached in another way: they have something to sync.
+        var connected: [InstanceNumber: StashClient] = [:]
+        var disconnected: [InstanceNumber] = []
+        /// Names, priorities or the number of servers changed: what is shown of them has to be computed again.
+        var isDerivationDue = false
+
+        var isEmpty: Bool { connected.isEmpty && disconnected.isEmpty && !isDerivationDue }
+    }
+
+    private let engine: TransferEngine
+    private let logger: Logger
+    private let known: Lock<[InstanceNumber: Instance]> = Lock([:])
+
+    init(engine: TransferEngine, logger: Logger) {
+        self.engine = engine
+        self.logger = logger
+    }
+
+    /// The name of a server, for messages.
+    func name(_ number: InstanceNumber) -> String {
+        known.withLock { $0[number]?.name } ?? "instance \(number.rawValue)"
+    }
+
+    /// Takes the instances as they are now; says what is different from before.
+    func update(_ instances: [Instance]) -> Change {
+        let after = Dictionary(uniqueKeysWithValues: instances.map { ($0.number, $0) })
+        let before = known.withLock { known in
+            defer { known = after }
+            return known
+        }
+        var change = Change()
+        for (number, old) in before where old.enabled && after[number]?.enabled != true {
+            change.disconnected.append(number)
+            change.isDerivationDue = true
+            logger.notice("\(old.name): \(after[number] == nil ? "removed" : "disabled")")
+        }
+        for (number, new) in after {
+            let old = before[number]
+            if old?.shownAs != new.shownAs { change.isDerivationDue = true }
+            guard new.enabled, old?.enabled != true || old?.reachedBy != new.reachedBy else { continue }
+            do {
+                change.connected[number] = StashClient(access: try ServerSettings(new).access, engine: engine)
+            } catch {
+                logger.error("\(new.name): \(error.message)")
+                change.disconnected.append(number)
+            }
+        }
+        return change
+    }
+}
+
+extension Instance {
+    /// A change of these makes another connection.
+    fileprivate struct Reach: Equatable {
+        let url: String
+        let apiKey: String?
+        let trust: InstanceTrust
+    }
+
+    fileprivate var reachedBy: Reach { Reach(url: url, apiKey: apiKey, trust: trust) }
+
+    /// A change of these changes the tree.
+    fileprivate struct Appearance: Equatable {
+        let name: String
+        let enabled: Bool
+        let priority: Int64
+    }
+
+    fileprivate var shownAs: Appearance { Appearance(name: name, enabled: enabled, priority: priority) }
+}

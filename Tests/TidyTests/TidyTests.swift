@@ -1,0 +1,134 @@
+import Foundation
+import Testing
+
+/// The rules of the project that a compiler does not check: which module may know which, and what is lying about.
+struct TidyTests {
+    /// Of our own modules, what each may import. An arrow that is not here is a decision, not an oversight.
+    static let arrows: [String: Set<String>] = [
+        "Fuse": ["CFuse"],
+        "Stash": ["CCurl"],
+        "Library": [],
+        "Media": ["Stash"],
+        "Sync": ["Stash", "Library"],
+        "Filesystem": ["Fuse", "Media", "Library"],
+        "peekfs": ["Fuse", "Stash", "Library", "Sync", "Media", "Filesystem"],
+        "FakeStash": [],
+        "fake-stash": ["FakeStash"],
+    ]
+
+    /// Of other people's modules, who may import them. SQL stays in one module, the kernel in another, and the data plane
+    /// does without Foundation.
+    static let guests: [String: Set<String>] = [
+        "GRDB": ["Library"],
+        "CFuse": ["Fuse"],
+        "CCurl": ["Stash"],
+        "ArgumentParser": ["peekfs", "fake-stash"],
+        "Foundation": ["Stash", "Sync", "Library", "peekfs", "FakeStash", "fake-stash"],
+        "NIOCore": ["FakeStash"],
+        "NIOPosix": ["FakeStash"],
+        "NIOHTTP1": ["FakeStash"],
+    ]
+
+    @Test func `imports run along the arrows`() throws {
+        var read = 0
+        for file in try Checkout.swiftFiles(below: "Sources") {
+            read += 1
+            let target = file.target
+            let allowed = try #require(Self.arrows[target], "the target \(target) has no row in the table of arrows")
+            for module in try file.imports() {
+                #expect(
+                    Self.arrows[module] == nil || allowed.contains(module), "\(file.path): \(target) imports \(module)")
+                if let hosts = Self.guests[module] {
+                    #expect(hosts.contains(target), "\(file.path): \(target) imports \(module)")
+                }
+            }
+        }
+        #expect(read > 20, "the sources were not found")
+    }
+
+    @Test func `the table of arrows has no circle`() {
+        func reaches(_ from: String, _ wanted: String) -> Bool {
+            (Self.arrows[from] ?? []).contains { $0 == wanted || reaches($0, wanted) }
+        }
+        for module in Self.arrows.keys { #expect(!reaches(module, module), "\(module) reaches itself") }
+    }
+
+    @Test func `the top of the checkout holds what it should and nothing else`() throws {
+        let found = try FileManager.default.contentsOfDirectory(atPath: Checkout.root).filter { !$0.hasPrefix(".") }
+        let wanted: Set = ["Package.swift", "Sources", "Tests", "scripts", "README.md", "LICENSE"]
+        // Package.resolved is made by every build and kept out of the repository.
+        #expect(Set(found).subtracting(["Package.resolved"]) == wanted)
+    }
+
+    @Test func `a target has few enough files to be read as a table of contents`() throws {
+        let files = try Checkout.swiftFiles(below: "Sources")
+        for (target, files) in Dictionary(grouping: files, by: \.target) {
+            #expect(files.count <= 20, "\(target) has \(files.count) files")
+            for file in files {
+                #expect(file.path.split(separator: "/").count == 3, "a folder in a target: \(file.path)")
+            }
+        }
+    }
+
+    @Test(arguments: ["Sources", "Tests"])
+    func `nothing is left unfinished`(folder: String) throws {
+        // Put together here, so that this file does not hold what it looks for.
+        let marks = ["TO" + "DO", "FIX" + "ME", "fatal" + "Error(", "try" + "!", "nonisolated" + "(unsafe)"]
+        for file in try Checkout.swiftFiles(below: folder) {
+            let text = try file.text()
+            for mark in marks { #expect(!text.contains(mark), "\(file.path) contains \(mark)") }
+        }
+    }
+
+    @Test func `no file names a place that only one machine has`() throws {
+        let places = ["/wo" + "rk/", "/ho" + "me/", "/ro" + "ot/", "/Us" + "ers/"]
+        let files =
+            try Checkout.swiftFiles(below: "Sources") + Checkout.swiftFiles(below: "Tests") + Checkout.others()
+        for file in files {
+            let text = try file.text()
+            for place in places { #expect(!text.contains(place), "\(file.path) contains \(place)") }
+        }
+    }
+}
+
+/// The files of this checkout.
+enum Checkout {
+    struct File {
+        /// Relative to the top.
+        let path: String
+
+        /// The folder below `Sources` or `Tests`.
+        var target: String { path.split(separator: "/").dropFirst().first.map(String.init) ?? "" }
+
+        func text() throws -> String { try String(contentsOfFile: Checkout.root + "/" + path, encoding: .utf8) }
+
+        /// What it imports; of `import struct Module.Type` the module.
+        func imports() throws -> [String] {
+            let kinds: Set = ["struct", "class", "enum", "protocol", "typealias", "func", "var", "let"]
+            return try text().split(separator: "\n").compactMap { line in
+                let words = line.split(separator: " ").map(String.init)
+                guard let place = words.firstIndex(of: "import"), place < words.count - 1 else { return nil }
+                let isImport = words[..<place].allSatisfy {
+                    $0.hasPrefix("@") || ["package", "internal", "private", "fileprivate", "public"].contains($0)
+                }
+                guard isImport else { return nil }
+                let rest = words[(place + 1)...].drop { kinds.contains($0) }
+                return rest.first?.split(separator: ".").first.map(String.init)
+            }
+        }
+    }
+
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().path
+
+    static func swiftFiles(below folder: String) throws -> [File] {
+        let all = try FileManager.default.subpathsOfDirectory(atPath: root + "/" + folder)
+        return all.filter { $0.hasSuffix(".swift") }.sorted().map { File(path: folder + "/" + $0) }
+    }
+
+    /// What is read by people and by shells.
+    static func others() throws -> [File] {
+        let scripts = try FileManager.default.contentsOfDirectory(atPath: root + "/scripts").map { "scripts/" + $0 }
+        return (scripts + ["README.md", "Package.swift", ".ci/run"]).map(File.init)
+    }
+}
