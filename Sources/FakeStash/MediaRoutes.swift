@@ -52,7 +52,7 @@ struct MediaRoutes: Sendable {
 
     /// The bytes of a file of this server.
     func content(_ file: MediaFile) -> MediaBytes {
-        if let clip = clips[file.clip] { return MediaBytes(clip.labelled(file.identity)) }
+        if configuration.clips, let clip = clips[file.clip] { return MediaBytes(clip.labelled(file.identity)) }
         return MediaBytes(identity: file.identity, size: file.size)
     }
 
