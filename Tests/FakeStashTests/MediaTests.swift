@@ -165,14 +165,25 @@ import Testing
             $0.clips = true
             $0.name = "other"
         }
-        for id in [1, 2, 8] {
+        for id in [1, 2, 7, 8, 9, 12] {
             let file = try #require(first.server.catalogue.entity(.scene, id)?.files.first)
             let answer = try first.get("/scene/\(id)/stream")
-            #expect(Int64(answer.body.count) == file.size)
+            #expect(Int64(answer.body.count) == file.transcode?.size ?? file.size)
             #expect(
                 Bytes(answer.body) == Bytes(first.server.expectedBytes(.scene, id, offset: 0, count: answer.body.count))
             )
             #expect(try Bytes(second.get("/scene/\(id)/stream").body) != Bytes(answer.body))
+        }
+    }
+
+    @Test func `the sizes of pictures are what is listed`() throws {
+        let served = try Served {
+            $0.clips = true
+            $0.images = 60
+        }
+        for id in served.server.catalogue.ids(.image) {
+            let file = try #require(served.server.catalogue.entity(.image, id)?.files.first)
+            #expect(Int64(try served.get("/image/\(id)/image").body.count) == file.size, "\(file.basename)")
         }
     }
 }
