@@ -69,6 +69,8 @@ let package = Package(
         .testTarget(name: "MediaTests", dependencies: ["Media", "Stash", "FakeStash"], swiftSettings: strict),
         .testTarget(name: "FilesystemTests", dependencies: ["Filesystem", "Library", "Fuse"], swiftSettings: strict),
         .testTarget(name: "FakeStashTests", dependencies: ["FakeStash"], swiftSettings: strict),
+        .testTarget(
+            name: "PeekfsTests", dependencies: ["peekfs", "FakeStash", "Library", "Sync"], swiftSettings: strict),
         .testTarget(name: "MountTests", dependencies: ["peekfs", "FakeStash"], swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ],
