@@ -42,6 +42,8 @@ extension FakeStash {
         package var images = 30
         /// Appends one scene, performer and tag for each name in `AwkwardNames`.
         package var awkwardNames = false
+        /// Some scenes are served as a transcode, whose size is not the one that the API tells (Stash 4.2).
+        package var transcodes = true
         /// A catalogue in which the paths of the recorded exchanges exist; the sizes above are then ignored.
         package var recordedLike = false
         /// Paths look like those of a server on Windows.

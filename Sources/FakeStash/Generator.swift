@@ -179,7 +179,7 @@ struct Generator: Sendable {
         var primary = video(
             id: folders.file(.scene, id, 0), stem: stem, identity: identity, folder: folders.video(for: id),
             stamp: row.created)
-        if id % 19 == 7 {
+        if configuration.transcodes, id % 19 == 7 {
             let other = mix(identity, 0x7472)
             primary.transcode = MediaFile.Transcode(
                 size: clips[Clips.transcode]?.size(other) ?? primary.size / 2 + 1001, identity: other)

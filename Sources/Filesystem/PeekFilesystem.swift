@@ -88,6 +88,7 @@ package final class PeekFilesystem: FileSystem {
 
     package func lookup(_ request: NameRequest, _ reply: consuming EntryReply) {
         do {
+            if request.name.bytes.count > NameRules.maximumBytes { throw Errno.nameTooLong }
             guard let name = request.name.string, let found = try tree.lookup(name, in: try node(request.parent)) else {
                 reply.fail(.noEntry)
                 return

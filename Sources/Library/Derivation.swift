@@ -14,11 +14,18 @@ package struct Derivation {
         self.index = index
     }
 
-    /// Runs it. Two at a time, also from two processes, wait for each other at SQLite's write lock.
+    /// Runs it. Of two at a time, also in two processes, one waits for the other.
     ///
     /// - Returns: Evidence that was refused because it would have put two members of one server into one entity.
     @discardableResult
     package func run() throws -> [Identity.Refusal] {
+        let lock = open(index.path + ".derive-lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        defer { close(lock) }
+        while flock(lock, LOCK_EX) != 0 {
+            guard errno == EINTR else {
+                throw StoreError.unusable(path: index.path, reason: "it cannot be locked (\(String(cString: strerror(errno))))")
+            }
+        }
         var configuration = Configuration()
         configuration.busyMode = .timeout(60)
         let statePath = state.path
@@ -77,6 +84,9 @@ package struct Derivation {
                 INSERT INTO temp.active
                 SELECT number, ROW_NUMBER() OVER (ORDER BY priority, number) - 1, name
                 FROM state.instance WHERE removed_at IS NULL AND enabled;
+
+                -- A sync may add rows at any moment: those without a number are for the next run.
+                CREATE TEMP VIEW known AS SELECT * FROM main.member WHERE number IS NOT NULL AND entity IS NOT NULL;
                 """)
     }
 
@@ -150,16 +160,16 @@ package struct Derivation {
             WITH found AS (
                 SELECT '1 ' || m.kind || ' ' || s.endpoint || char(10) || s.stash_id AS key,
                     m.number, m.instance, m.kind, m.id
-                FROM main.stash_id s JOIN main.member m USING (instance, kind, id)) \(shared)
+                FROM main.stash_id s JOIN temp.known m USING (instance, kind, id)) \(shared)
             """
         let files = """
             WITH found AS (
                 SELECT '2 ' || m.kind || ' ' || f.oshash || ' ' || f.size AS key, m.number, m.instance, m.kind, m.id
-                FROM main.file f JOIN main.member m USING (instance, kind, id)
+                FROM main.file f JOIN temp.known m USING (instance, kind, id)
                 WHERE f.position = 0 AND f.oshash IS NOT NULL AND f.size > 0 AND m.kind IN (1, 7)
                 UNION ALL
                 SELECT '3 ' || m.kind || ' ' || f.md5, m.number, m.instance, m.kind, m.id
-                FROM main.file f JOIN main.member m USING (instance, kind, id)
+                FROM main.file f JOIN temp.known m USING (instance, kind, id)
                 WHERE f.position = 0 AND f.md5 IS NOT NULL AND f.size > 0 AND m.kind IN (1, 7)) \(shared)
             """
         var evidence: [Identity.Evidence] = []
@@ -204,7 +214,7 @@ package struct Derivation {
                 DELETE FROM main.entity_member;
                 INSERT INTO main.entity_member (entity, rank, number)
                 SELECT m.entity, ROW_NUMBER() OVER (PARTITION BY m.entity ORDER BY a.rank) - 1, m.number
-                FROM main.member m JOIN temp.active a USING (instance);
+                FROM temp.known m JOIN temp.active a USING (instance);
                 """)
     }
 }

@@ -43,13 +43,13 @@ struct NameAssignment {
     private static let wanted = """
         wanted AS (
             SELECT 0 AS scope, e.entity AS number, coalesce(
-                (SELECT n.source FROM state.name n JOIN main.member s ON s.number = n.source AND s.entity = e.entity
+                (SELECT n.source FROM state.name n JOIN temp.known s ON s.number = n.source AND s.entity = e.entity
                     WHERE n.scope = 0 AND n.number = e.entity AND n.current = 1),
-                (SELECT x.number FROM main.entity_member y JOIN main.member x ON x.number = y.number
+                (SELECT x.number FROM main.entity_member y JOIN temp.known x ON x.number = y.number
                     WHERE y.entity = e.entity ORDER BY x.title IS NULL, y.rank LIMIT 1)) AS source
             FROM main.entity_member e WHERE e.rank = 0
             UNION ALL
-            SELECT m.instance, m.number, m.number FROM main.member m JOIN temp.active USING (instance)
+            SELECT m.instance, m.number, m.number FROM temp.known m JOIN temp.active USING (instance)
         )
         """
 
@@ -60,7 +60,7 @@ struct NameAssignment {
                 sql: """
                     WITH \(Self.wanted)
                     UPDATE state.name SET source = m.number, stem = m.stem, extension = m.extension
-                    FROM wanted w JOIN main.member m ON m.number = w.source
+                    FROM wanted w JOIN temp.known m ON m.number = w.source
                     WHERE w.scope = state.name.scope AND w.number = state.name.number AND state.name.current = 1
                         AND state.name.source <> w.source
                     """)
@@ -76,7 +76,7 @@ struct NameAssignment {
                     WITH \(Self.wanted)
                     INSERT OR IGNORE INTO state.name (scope, kind, key, name, stem, extension, number, source, current)
                     SELECT w.scope, m.kind, m.key, m.stem || m.extension, m.stem, m.extension, w.number, w.source, 1
-                    FROM wanted w JOIN main.member m ON m.number = w.source JOIN temp.active a USING (instance)
+                    FROM wanted w JOIN temp.known m ON m.number = w.source JOIN temp.active a USING (instance)
                     LEFT JOIN state.name n ON n.scope = w.scope AND n.number = w.number AND n.current = 1
                     WHERE n.key IS NULL AND (m.kind NOT IN (3, 4) OR m.stem NOT LIKE '%.%')
                     ORDER BY w.scope, m.kind, a.rank, m.id
@@ -92,7 +92,7 @@ struct NameAssignment {
             sql: """
                 WITH \(Self.wanted)
                 SELECT w.scope, w.number, w.source, m.kind, m.id, m.stem, m.extension, i.name AS instance
-                FROM wanted w JOIN main.member m ON m.number = w.source
+                FROM wanted w JOIN temp.known m ON m.number = w.source
                 JOIN state.instance i ON i.number = m.instance
                 LEFT JOIN temp.active a ON a.instance = m.instance
                 LEFT JOIN state.name n ON n.scope = w.scope AND n.number = w.number AND n.current = 1

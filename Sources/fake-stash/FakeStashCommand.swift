@@ -52,6 +52,11 @@ struct FakeStashCommand: ParsableCommand {
     @Flag(help: "Add names that break careless file systems.")
     var awkwardNames = false
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Serve some scenes as a transcode, whose size is not the one that the API tells.")
+    var transcodes = true
+
     @Flag(help: "Use a catalogue in which the recorded requests can be replayed.")
     var recordedLike = false
 
@@ -115,6 +120,7 @@ struct FakeStashCommand: ParsableCommand {
         configuration.groups = groups
         configuration.images = images
         configuration.awkwardNames = awkwardNames
+        configuration.transcodes = transcodes
         configuration.recordedLike = recordedLike
         configuration.windowsPaths = windowsPaths
         configuration.requiresLogin = requiresLogin

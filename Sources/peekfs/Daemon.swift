@@ -75,7 +75,7 @@ final class Daemon: Sendable {
         derivation = Derivation(state: workplace.state, index: index)
         scheduler = SyncScheduler(
             index: index, lockDirectory: settings.locations.cache, logger: logger,
-            makeClient: { [engine] in StashClient(access: try ServerSettings($0).access, engine: engine) },
+            makeClient: { [servers] in try servers.client(of: $0) },
             derive: { [derivation] in _ = try derivation.run() })
     }
 

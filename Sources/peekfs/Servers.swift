@@ -22,7 +22,12 @@ final class Servers: Sendable {
 
     private let engine: TransferEngine
     private let logger: Logger
-    private let known: Lock<[InstanceNumber: Instance]> = Lock([:])
+    private struct State {
+        var instances: [InstanceNumber: Instance] = [:]
+        var clients: [InstanceNumber: StashClient] = [:]
+    }
+
+    private let state = Lock(State())
 
     init(engine: TransferEngine, logger: Logger) {
         self.engine = engine
@@ -31,15 +36,23 @@ final class Servers: Sendable {
 
     /// The name of a server, for messages.
     func name(_ number: InstanceNumber) -> String {
-        known.withLock { $0[number]?.name } ?? "instance \(number.rawValue)"
+        state.withLock { $0.instances[number]?.name } ?? "instance \(number.rawValue)"
+    }
+
+    /// The client of an instance, the same for its syncs and its media: what a sync learns of the server's version decides
+    /// where pictures are fetched.
+    func client(of instance: Instance) throws -> StashClient {
+        let (known, client) = state.withLock { ($0.instances[instance.number], $0.clients[instance.number]) }
+        if let client, known?.reachedBy == instance.reachedBy { return client }
+        return StashClient(access: try ServerSettings(instance).access, engine: engine)
     }
 
     /// Takes the instances as they are now; says what is different from before.
     func update(_ instances: [Instance]) -> Change {
         let after = Dictionary(uniqueKeysWithValues: instances.map { ($0.number, $0) })
-        let before = known.withLock { known in
-            defer { known = after }
-            return known
+        let before = state.withLock { state in
+            defer { state.instances = after }
+            return state.instances
         }
         var change = Change()
         for (number, old) in before where old.enabled && after[number]?.enabled != true {
@@ -57,6 +70,10 @@ final class Servers: Sendable {
                 logger.error("\(new.name): \(error.message)")
                 change.disconnected.append(number)
             }
+        }
+        state.withLock { state in
+            for number in change.disconnected { state.clients[number] = nil }
+            state.clients.merge(change.connected) { $1 }
         }
         return change
     }
