@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 
 #ifndef _FILE_OFFSET_BITS
 #define _FILE_OFFSET_BITS 64

@@ -11,6 +11,7 @@ package struct Clips: Sendable {
         private let markerPlace: Int?
         /// What labelling adds, the padding apart.
         private var overhead = 0
+        private var isGIF = false
 
         fileprivate init(name: String, duration: Double, data: Data) {
             self.name = name
@@ -18,10 +19,14 @@ package struct Clips: Sendable {
             bytes = [UInt8](data)
             markerPlace = data.range(of: Data(Clips.marker.utf8))?.lowerBound
             overhead = labelled(0).count - Self.padding(0)
+            // Comments of GIFs come in blocks, whose number depends on the length.
+            isGIF = name.hasSuffix("gif")
         }
 
         /// Length of the labelled clip: the padding makes sizes differ too.
-        func size(_ identity: UInt64) -> Int64 { Int64(overhead + Self.padding(identity)) }
+        func size(_ identity: UInt64) -> Int64 {
+            isGIF ? Int64(labelled(identity).count) : Int64(overhead + Self.padding(identity))
+        }
 
         private static func padding(_ identity: UInt64) -> Int { Int(identity % 3000) + 64 }
 
@@ -44,14 +49,18 @@ package struct Clips: Sendable {
                 return body + padding
             case "png":
                 // A text chunk right after the header chunk (8 bytes of signature, 25 of IHDR).
-                let chunk = Array("tEXtComment".utf8) + [0] + label
+                let chunk = Array("tEXtComment".utf8) + [0] + label + padding
                 let length = Clips.bigEndian(UInt32(chunk.count - 4))
                 body.insert(contentsOf: length + chunk + Clips.bigEndian(CRC32.of(chunk)), at: 33)
-                return body + padding
+                return body
+            case "gif": return body.dropLast() + Clips.gifComment(label + padding) + [0x3b]
             default: return body + label + padding
             }
         }
     }
+
+    /// The clip that stands for transcodes and previews.
+    static let transcode = "pattern.mp4"
 
     fileprivate static let marker = "PEEKFS-LABEL-"
 
@@ -62,6 +71,16 @@ package struct Clips: Sendable {
     /// An ISO base media box.
     fileprivate static func box(_ type: String, _ body: [UInt8]) -> [UInt8] {
         bigEndian(UInt32(body.count + 8)) + Array(type.utf8) + body
+    }
+
+    /// A GIF comment extension: blocks of at most 255 bytes, each after its length, and an empty one.
+    fileprivate static func gifComment(_ text: [UInt8]) -> [UInt8] {
+        var output: [UInt8] = [0x21, 0xfe]
+        for start in stride(from: 0, to: text.count, by: 255) {
+            let block = text[start..<min(start + 255, text.count)]
+            output += [UInt8(block.count)] + block
+        }
+        return output + [0]
     }
 
     /// An EBML Void element with a length of four bytes.

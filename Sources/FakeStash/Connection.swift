@@ -164,7 +164,10 @@ final class Connection: ChannelInboundHandler {
         context.writeAndFlush(wrapOutboundOut(buffer)).assumeIsolated().whenComplete { result in
             guard case .success = result, let transfer = self.current else { return }
             if bodyBytes > 0 { self.server.log.update(transfer.record) { $0.bytesSent += bodyBytes } }
-            guard let rate = transfer.bandwidth, bodyBytes > 0 else { return self.pump(context) }
+            // By way of the loop: a write may complete at once, and a big file would otherwise nest thousands of calls.
+            guard let rate = transfer.bandwidth, bodyBytes > 0 else {
+                return context.eventLoop.assumeIsolated().execute { self.pump(context) }
+            }
             self.after(Int(bodyBytes) * 1000 / max(1, rate), context) { self.pump(context) }
         }
     }

@@ -180,7 +180,9 @@ struct Generator: Sendable {
             id: folders.file(.scene, id, 0), stem: stem, identity: identity, folder: folders.video(for: id),
             stamp: row.created)
         if id % 19 == 7 {
-            primary.transcode = MediaFile.Transcode(size: primary.size / 2 + 1001, identity: mix(identity, 0x7472))
+            let other = mix(identity, 0x7472)
+            primary.transcode = MediaFile.Transcode(
+                size: clips[Clips.transcode]?.size(other) ?? primary.size / 2 + 1001, identity: other)
         }
         row.files = [primary]
         if id % 11 == 4 {

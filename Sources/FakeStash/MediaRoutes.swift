@@ -52,7 +52,7 @@ struct MediaRoutes: Sendable {
 
     /// The bytes of a file of this server.
     func content(_ file: MediaFile) -> MediaBytes {
-        if let clip = clips[file.clip] { return MediaBytes(clip.labelled(file.identity)) }
+        if configuration.clips, let clip = clips[file.clip] { return MediaBytes(clip.labelled(file.identity)) }
         return MediaBytes(identity: file.identity, size: file.size)
     }
 
@@ -60,6 +60,9 @@ struct MediaRoutes: Sendable {
     func stream(_ row: Entity) -> MediaBytes? {
         guard let file = row.files.first else { return nil }
         guard let transcode = file.transcode else { return content(file) }
+        if configuration.clips, let clip = clips[Clips.transcode] {
+            return MediaBytes(clip.labelled(transcode.identity))
+        }
         return MediaBytes(identity: transcode.identity, size: transcode.size)
     }
 
@@ -100,7 +103,11 @@ struct MediaRoutes: Sendable {
             return stored(cover, "image/jpeg", request)
         case "preview", "webp":
             guard configuration.generation == .v30, let file = row.files.first else { return previewMissing }
-            let body = MediaBytes(identity: mix(file.identity, 0x9e), size: 40_000 + Int64(file.identity % 9000))
+            let identity = mix(file.identity, 0x9e)
+            var body = MediaBytes(identity: identity, size: 40_000 + Int64(identity % 9000))
+            if configuration.clips, let clip = clips[route == "webp" ? "gradient.webp" : Clips.transcode] {
+                body = MediaBytes(clip.labelled(identity))
+            }
             return Ranges.serve(
                 body, type: route == "webp" ? "image/webp" : "video/mp4", .modified(file.created.seconds),
                 headers: cacheControl(request), request)

@@ -167,6 +167,12 @@ package struct ReadReply: ~Copyable, Reply {
         ticket.spend { reply($0, bytes) }
     }
 
+    /// Sends the bytes; they are copied before this returns.
+    package consuming func send(_ bytes: RawSpan) {
+        precondition(bytes.byteCount <= size, "more bytes than the kernel asked for")
+        ticket.spend { request in bytes.withUnsafeBytes { reply(request, $0) } }
+    }
+
     /// Sends the parts one after the other, without putting them together first. At most 1023 parts (IOV_MAX).
     package consuming func send(parts: [UnsafeRawBufferPointer]) {
         precondition(parts.count < 1024, "more parts than writev(2) takes")

@@ -297,9 +297,9 @@ package struct SetExtendedAttributeRequest: Sendable {
         }
 
         /// XATTR_CREATE: EEXIST when it has a value.
-        package static let create = Flags(rawValue: 1)
+        package static let create = Flags(rawValue: Int32(XATTR_CREATE))
         /// XATTR_REPLACE: ENODATA when it has none.
-        package static let replace = Flags(rawValue: 2)
+        package static let replace = Flags(rawValue: Int32(XATTR_REPLACE))
     }
 
     package let caller: Caller

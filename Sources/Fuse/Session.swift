@@ -23,7 +23,7 @@ package final class Session: Sendable {
     package let mountPoint: String
     /// Valid from the start to the end of the session.
     package let notifier = Notifier()
-    private let connection: Connection
+    let connection: Connection
     private let device: String?
     private let isOver = Atomic(false)
 

@@ -22,7 +22,8 @@ package struct PageRequest: Sendable, Hashable {
     package var updatedSince: String?
     /// Only entities without a picture of their own.
     package var missingPicture: Bool
-    /// Whether the number of all matching rows is wanted; it costs the server a query of its own.
+    /// Whether the number of all matching rows is wanted; it costs the server a query of its own. Behind an id, only
+    /// the rows behind it match: ask for it with the first page.
     package var isCounted: Bool
 
     package init(

@@ -102,6 +102,7 @@ struct KindReader<Row: WireRow> {
                 after = last
             case .failure(let error):
                 let ids = try ids(of: request, because: error)
+                reading.reachedEnd = ids.isEmpty
                 guard let last = ids.last, last > after else { return }
                 try split(ids[...], after: after)
                 after = last
@@ -121,7 +122,8 @@ struct KindReader<Row: WireRow> {
                 // The same rows again: the server does not count pages.
                 guard !reading.reachedEnd, reading.found > found else { return }
             case .failure(let error):
-                _ = try ids(of: request, because: error)
+                reading.reachedEnd = try ids(of: request, because: error).isEmpty
+                if reading.reachedEnd { return }
                 try split(number, size: limit)
             }
             number += 1
@@ -151,10 +153,11 @@ struct KindReader<Row: WireRow> {
 
     // MARK: - Bisection
 
-    /// The ids of a page that cannot be read. When these cannot be read either, or there are none, no row is to blame.
+    /// The ids of a page that cannot be read: none behind the last row. When there are none although the server counted
+    /// more, or when they cannot be read either, no row is to blame.
     private func ids(of request: PageRequest, because error: StashError) throws(SyncError) -> [Int64] {
         let ids = try asked { () throws(StashError) in try source.ids(request) }
-        guard !ids.rows.isEmpty else { throw failed(error) }
+        guard !ids.rows.isEmpty || Int64(reading.found) >= (reading.countBefore ?? .max) else { throw failed(error) }
         return ids.rows.map(\.id).sorted()
     }
 
@@ -183,8 +186,8 @@ struct KindReader<Row: WireRow> {
                 try deliver(page)
                 if page.received == 0 { return }
             case .failure(let error) where size == 1:
-                let ids = try ids(of: request, because: error)
-                try leaveOut(ids.first, error)
+                guard let id = try ids(of: request, because: error).first else { return }
+                try leaveOut(id, error)
             case .failure: try split(part, size: size)
             }
         }
@@ -207,7 +210,7 @@ struct KindReader<Row: WireRow> {
                 try asked(attempts: patiently ? retry.attempts : 1) { () throws(StashError) in
                     try source.page(request)
                 })
-        } catch .server(let error, _) where error.concernsRows {
+        } catch .server(let error, _) where error.mayConcernRows {
             return .failure(error)
         } catch {
             throw error
@@ -237,7 +240,10 @@ struct KindReader<Row: WireRow> {
 }
 
 extension StashError {
-    /// Whether fewer rows may succeed where more have failed.
+    /// Whether fewer rows may succeed where more have failed; for a lost connection, whether the ids can be had tells.
+    var mayConcernRows: Bool { concernsRows || self == .unreachable(.connectionLost) }
+
+    /// Whether the trouble is with what was asked for, not with the server as a whole.
     var concernsRows: Bool {
         switch self {
         case .server, .shortBody, .refused, .timedOut, .notFound, .changed, .rangeNotSatisfiable: true

@@ -16,6 +16,15 @@ struct RawAnswer {
     }
 }
 
+/// Bytes that a failed expectation does not print whole.
+struct Bytes: Equatable, CustomStringConvertible {
+    let bytes: [UInt8]
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    var description: String { "\(bytes.count) bytes, beginning \(bytes.prefix(16))" }
+}
+
 /// One connection over a plain socket, so that nothing between test and server repairs what the server does wrong.
 final class RawClient {
     private let descriptor: Int32
@@ -42,7 +51,7 @@ final class RawClient {
 
     func send(_ text: String) {
         let bytes = Array(text.utf8)
-        _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue))
+        _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 
     func send(_ method: String, _ path: String, _ headers: [String: String] = [:], body: String = "") {

@@ -60,9 +60,9 @@ final class Rig: Sendable {
     let engine: TransferEngine
     let store: MediaStore
 
-    /// Times a tenth of the real ones, so that faults are over soon.
+    /// Times a twentieth of the real ones, so that faults are over soon.
     static let timeouts = TransferTimeouts(
-        connect: .seconds(2), firstByte: .milliseconds(1200), stall: .milliseconds(1200))
+        connect: .seconds(2), firstByte: .milliseconds(700), stall: .milliseconds(700))
 
     static func limits(_ deadline: Duration) -> MediaStore.Limits {
         var limits = MediaStore.Limits()

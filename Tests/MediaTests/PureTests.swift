@@ -1,0 +1,183 @@
+import Stash
+import Testing
+
+@testable import Media
+
+@Suite struct ReadAheadTests {
+    private let size: Int64 = 1 << 30
+    private let kibi: Int64 = 1 << 10
+
+    @Test func `one read in the middle asks for nothing more`() {
+        var ahead = ReadAhead()
+        let isJump = ahead.note(500 << 20..<(500 << 20) + 65_536)
+        #expect(!isJump)
+        #expect(ahead.proposal(limit: .max, size: size) == nil)
+    }
+
+    @Test func `a read of the front looks a little ahead`() {
+        var ahead = ReadAhead()
+        _ = ahead.note(0..<4096)
+        #expect(ahead.proposal(limit: .max, size: size) == 4096..<(4096 + ReadAhead.smallest))
+        #expect(ahead.proposal(limit: .max, size: 5000) == 4096..<5000)
+        #expect(ahead.proposal(limit: .max, size: 4096) == nil)
+    }
+
+    @Test func `the window follows what was read, up to its limit`() {
+        var ahead = ReadAhead()
+        var place: Int64 = 100 << 20
+        let start = place
+        var fetched: Int64 = 0
+        for _ in 0..<400 {
+            _ = ahead.note(place..<place + 65_536)
+            place += 65_536
+            while let range = ahead.proposal(limit: .max, size: size) {
+                #expect(range.upperBound - place <= max(place - start, ReadAhead.smallest))
+                #expect(range.upperBound - place <= ReadAhead.largest)
+                ahead.issue(to: range.upperBound)
+                fetched += Int64(range.count)
+            }
+        }
+        #expect(ahead.cursors.first?.window == ReadAhead.largest)
+        #expect(fetched <= 2 * (place - start))
+    }
+
+    @Test func `reads out of order are one sequence`() {
+        var ahead = ReadAhead()
+        for start in [2, 1, 0, 3, 5, 4, 7, 6].map({ $0 * 128 * kibi + (10 << 20) }) {
+            let isJump = ahead.note(start..<start + 128 * kibi)
+            #expect(!isJump)
+        }
+        #expect(ahead.cursors.count == 1 && ahead.cursors.first?.window == 8 * 128 * kibi)
+    }
+
+    @Test func `two places that are read in turn are both followed`() {
+        var ahead = ReadAhead()
+        var jumps = 0
+        for step in 0..<20 {
+            for place in [Int64(10 << 20), 300 << 20] {
+                let start = place + Int64(step) * 65_536
+                if ahead.note(start..<start + 65_536) { jumps += 1 }
+            }
+        }
+        #expect(jumps == 1 && ahead.cursors.count == 2 && ahead.cursors.allSatisfy { $0.isSequential })
+    }
+
+    @Test func `a jump gives up the claims of the other places`() {
+        var ahead = ReadAhead()
+        _ = ahead.note(0..<65_536)
+        ahead.issue(to: 1 << 20)
+        #expect(ahead.claim(in: 0..<(2 << 20)) == 1 << 20)
+        #expect(ahead.claim(in: 0..<65_536) == nil)
+        let isJump = ahead.note(500 << 20..<(500 << 20) + 10)
+        #expect(isJump)
+        #expect(ahead.claim(in: 0..<(2 << 20)) == nil)
+    }
+}
+
+@Suite struct SlotsTests {
+    private let file = FileID(value: 1)
+
+    private func fill(_ slots: inout Slots, _ block: Int64) -> Int? {
+        guard let slot = slots.reserve(server: 1, file: file, block: block) else { return nil }
+        slots.want(slot)
+        _ = slots.fill(slot, by: Slots.blockSize, needed: Slots.blockSize)
+        slots.unwant(slot)
+        return slot
+    }
+
+    @Test func `the least recently used block goes first, and never one that is wanted or pinned`() throws {
+        var slots = Slots(count: 3)
+        let first = fill(&slots, 0) ?? -1
+        _ = fill(&slots, 1)
+        let third = fill(&slots, 2) ?? -1
+        slots.pin(first)
+        slots.unpin(first)
+        slots.want(third)
+        #expect(slots.available == 2)
+        _ = fill(&slots, 3)
+        #expect(slots.find(file, 1) == nil && slots.find(file, 0) == first && slots.find(file, 2) == third)
+        slots.pin(first)
+        _ = fill(&slots, 4)
+        #expect(slots.find(file, 3) == nil)
+        slots.pin(try #require(slots.find(file, 4)))
+        let none = slots.reserve(server: 1, file: file, block: 9)
+        #expect(slots.available == 0 && none == nil)
+    }
+
+    @Test func `an untrue block is found by nobody and free when its pins are gone`() {
+        var slots = Slots(count: 2)
+        let slot = fill(&slots, 0) ?? -1
+        slots.pin(slot)
+        slots.detachAll(of: file)
+        #expect(slots.find(file, 0) == nil && slots.used == 1 && slots.emptied == [file])
+        slots.unpin(slot)
+        #expect(slots.used == 0)
+    }
+
+    @Test func `a block that nobody fills or wants any more is free`() {
+        var slots = Slots(count: 2)
+        let slot = slots.reserve(server: 1, file: file, block: 0) ?? -1
+        slots.assign(slot, to: TransferID(value: 1))
+        #expect(slots.incomplete(of: 1) == 1)
+        slots.want(slot)
+        slots.assign(slot, to: nil)
+        #expect(slots.used == 1)
+        slots.unwant(slot)
+        #expect(slots.used == 0 && slots.incomplete(of: 1) == 0)
+    }
+}
+
+@Suite struct RetryTests {
+    private let now = ContinuousClock.now
+
+    @Test func `pauses double up to a limit, and several tries fit into a read`() {
+        var backoff = Backoff()
+        var time = now
+        var tries = 1
+        while time < now + .seconds(18) {
+            backoff.fail(at: time, jitter: 1)
+            #expect(!backoff.isOver(at: time))
+            let pause = time.duration(to: backoff.until ?? time)
+            #expect(pause <= Backoff.longest && pause >= Backoff.first)
+            time = backoff.until ?? time
+            tries += 1
+        }
+        #expect(tries >= 8)
+        backoff.succeed()
+        #expect(backoff.isOver(at: now) && backoff.failures == 0)
+    }
+
+    @Test func `a server that only pretends to be back is asked later each time`() {
+        var breaker = Breaker()
+        var time = now
+        var waits: [Duration] = []
+        for _ in 0..<6 {
+            breaker.open(at: time, reason: .timedOut)
+            let probe = breaker.probeAt ?? time
+            waits.append(time.duration(to: probe))
+            let taken = [time, probe, probe].map { breaker.takeProbe(at: $0) }
+            #expect(taken == [false, true, false], "when it is due, and one at a time")
+            let isBack = breaker.probed(true, at: probe)
+            #expect(isBack)
+            time = probe
+        }
+        #expect(waits == [1, 2, 4, 8, 8, 8].map { .seconds($0) })
+        breaker.heard(at: time)
+        breaker.open(at: time, reason: .timedOut)
+        #expect(breaker.probeAt == time + Breaker.firstProbe)
+    }
+
+    @Test(arguments: [
+        (StashError.unreachable(.connectionRefused), Failure.network), (.timedOut(.firstByte), .network),
+        (.timedOut(.stalled), .network), (.shortBody(received: 1, expected: 2), .file),
+        (.server(message: "http status 500", retryable: true), .file),
+        (.server(message: "", retryable: false), .final(.refused)), (.changed, .changed),
+        (.rangeNotSatisfiable(total: 3), .changed), (.notFound, .final(.gone)),
+        (.refused(.status(410)), .final(.gone)), (.refused(.contentRange), .final(.refused)),
+        (.unauthorised(.keyRejected), .final(.refused)), (.notStash(.webPage), .final(.refused)),
+        (.notStash(.notHTTP), .file), (.tripwire, .locked),
+    ])
+    func `errors of the network are decisions`(error: StashError, failure: Failure) {
+        #expect(Failure(error) == failure)
+    }
+}

@@ -1,0 +1,119 @@
+import FakeStash
+import Foundation
+import Library
+import Stash
+import Testing
+
+@testable import Sync
+
+@Suite(.serialized, .timeLimit(.minutes(2))) struct AbortTests {
+    private func start(_ change: (inout FakeStash.Configuration) -> Void = { _ in }) throws -> FakeStash {
+        var configuration = FakeStash.Configuration()
+        change(&configuration)
+        return try FakeStash.start(configuration)
+    }
+
+    @Test func `a pass can be cancelled while a page hangs, and keeps what came`() async throws {
+        let fake = try start()
+        defer { fake.stop() }
+        let rig = try Rig()
+        fake.faults.add(Fault(contains: "ScenePage", skip: 1, action: .hang))
+        let cancel = Cancellation()
+        let report = try await withCheckedThrowingContinuation { done in
+            Thread { done.resume(with: Result { try rig.sync(fake.url, cancel: cancel) }) }.start()
+            Thread {
+                _ = fake.wait { $0.filter { $0.query?.contains("ScenePage") == true }.count >= 2 }
+                cancel.cancel()
+            }.start()
+        }
+        #expect(report.error == .cancelled)
+        #expect(try rig.ids(.scene).count == 8, "the first page")
+        #expect(rig.derived == 0)
+        fake.faults.removeAll()
+        let next = try rig.sync(fake.url)
+        #expect(next.error == nil)
+        #expect(next.kinds[.tag]?.changed == 0)
+        #expect(rig.derived == 2)
+    }
+
+    @Test func `rows that were stored and not derived are derived by the next pass, though it changes nothing`() throws
+    {
+        let fake = try start()
+        defer { fake.stop() }
+        let rig = try Rig()
+        try rig.sync(fake.url)
+        fake.catalogue.edit(.scene, 5) { $0.title = "Another title" }
+        let first = try rig.sync(fake.url) { throw SyncError.local("the disk is full") }
+        #expect(first.error == .local("the disk is full"))
+        #expect(first.changed == 1)
+        let derived = rig.derived
+        let second = try rig.sync(fake.url)
+        #expect(second.changed == 0)
+        #expect(rig.derived == derived + 1)
+        try rig.sync(fake.url)
+        #expect(rig.derived == derived + 1)
+    }
+
+    @Test(arguments: ["SETUP", "NEEDS_MIGRATION"])
+    func `a server that waits for its owner is left alone, and what is known of it stays`(status: String) throws {
+        let ready = try start()
+        let rig = try Rig()
+        try rig.sync(ready.url)
+        let before = try rig.dump()
+        ready.stop()
+        let fake = try start { $0.status = status }
+        defer { fake.stop() }
+        let report = try rig.sync(fake.url)
+        #expect("\(report.error.map { "\($0)" } ?? "")".contains("open it in a browser"))
+        #expect(fake.requests.count == 1)
+        #expect(try rig.dump() == before)
+    }
+
+    @Test func `an error says what to do and not what the key is`() throws {
+        let fake = try start {
+            $0.requiresLogin = true
+            $0.apiKey = "right-key"
+        }
+        defer { fake.stop() }
+        let rig = try Rig()
+        let wrong = try rig.sync(fake.url, key: "wrong-key")
+        guard case .server(.unauthorised(.keyRejected), _) = wrong.error else {
+            Issue.record("\(String(describing: wrong.error))")
+            return
+        }
+        #expect(!"\(wrong)".contains("wrong-key"))
+        #expect("\(wrong.error.map { "\($0)" } ?? "")".contains("API key"))
+        guard case .server(.unauthorised(.needsKey), _) = try rig.sync(fake.url).error else {
+            Issue.record("no key was not told from a wrong key")
+            return
+        }
+        #expect(try rig.sync(fake.url, key: "right-key").error == nil)
+    }
+
+    @Test func `a server that is gone takes nothing with it`() throws {
+        let fake = try start()
+        let rig = try Rig()
+        try rig.sync(fake.url)
+        let before = try rig.dump()
+        fake.stop()
+        let report = try rig.sync(fake.url)
+        guard case .server(.unreachable, _) = report.error else {
+            Issue.record("\(String(describing: report.error))")
+            return
+        }
+        #expect(report.error?.passesByItself == true)
+        #expect(try rig.dump() == before)
+    }
+
+    @Test func `two passes over one instance do not overlap`() throws {
+        let fake = try start()
+        defer { fake.stop() }
+        let rig = try Rig()
+        let lock = try FileLock.take(rig.directory + "/sync-1.lock")
+        #expect(try rig.sync(fake.url, as: 1).error == .busy)
+        #expect(fake.requests.isEmpty)
+        #expect(try rig.sync(fake.url, as: 2).error == nil)
+        _ = consume lock
+        #expect(try rig.sync(fake.url, as: 1).error == nil)
+    }
+}
