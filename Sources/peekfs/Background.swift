@@ -45,11 +45,13 @@ struct Background {
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
         posix_spawn_file_actions_adddup2(&actions, ready, readyDescriptor)
+        // The file itself, not the link: it gives the process its name in ps(1).
+        let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
         var words = arguments.map { strdup($0) }
         defer { for word in words { free(word) } }
         words.append(nil)
         var pid: pid_t = 0
-        let code = posix_spawn(&pid, "/proc/self/exe", &actions, nil, words, environ)
+        let code = posix_spawn(&pid, program, &actions, nil, words, environ)
         guard code == 0 else { throw .system("the daemon cannot be started", errno: code) }
         return pid
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Library
+import Sync
 import Testing
 
 @testable import peekfs
@@ -66,7 +67,7 @@ struct PartsTests {
         try #require(bound == 0)
         ServiceManager.send("READY=1", environment: ["NOTIFY_SOCKET": path])
         var bytes = [UInt8](repeating: 0, count: 64)
-        let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT.rawValue))
+        let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
         #expect(count > 0 && String(decoding: bytes.prefix(max(0, count)), as: UTF8.self) == "READY=1")
     }
 

@@ -19,9 +19,10 @@ final class Program: Sendable {
     let directory: String
 
     init() throws {
-        var template = Array((NSTemporaryDirectory() + "/peekfs-test-XXXXXX").utf8CString)
-        guard mkdtemp(&template) != nil else { throw CocoaError(.fileWriteUnknown) }
-        directory = template.withUnsafeBufferPointer { String(cString: $0.baseAddress ?? UnsafePointer([])) }
+        let path = NSTemporaryDirectory() + "/peekfs-test-" + UUID().uuidString
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+        directory = path
     }
 
     deinit {
@@ -79,7 +80,7 @@ final class Program: Sendable {
     }
 
     private static func fresh(_ path: String) throws -> FileHandle {
-        FileManager.default.createFile(atPath: path, contents: nil)
+        try Data().write(to: URL(fileURLWithPath: path))
         guard let handle = FileHandle(forWritingAtPath: path) else { throw CocoaError(.fileWriteUnknown) }
         return handle
     }
