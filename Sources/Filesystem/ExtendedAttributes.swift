@@ -1,9 +1,32 @@
 import Fuse
 import Library
+import Synchronization
 
 /// The extended attributes of nodes that stand for entities: what is shown, what may be set, and what is refused.
-struct ExtendedAttributes: Sendable {
-    let catalogue: Catalogue
+final class ExtendedAttributes: Sendable {
+    private let catalogue: Catalogue
+    /// What was computed last: `getfattr -d`, `cp -a` and `rsync -X` list the names of a node and then ask for them one
+    /// by one, twice each. What people say is never kept here.
+    private let recent = Mutex(Recent())
+
+    private struct Recent {
+        var shown: [NodeID: Shown] = [:]
+        /// Counts the changes of the index: what was read before one is not kept after it.
+        var epoch = 0
+    }
+
+    /// The subject of a node, and the values that do not depend on who asks.
+    private struct Shown: Sendable {
+        let subject: Subject
+        let values: [AttributeName: String]
+    }
+
+    private static let recentNodes = 64
+
+    init(catalogue: Catalogue) { self.catalogue = catalogue }
+
+    /// Forgets what was computed; to be called when the index changed.
+    func forget() { recent.withLock { $0 = Recent(epoch: $0.epoch + 1) } }
 
     /// All listed attributes of one node with their names: ext4 has room for about 4 KiB, of which each attribute takes
     /// 16 bytes more than its name and value.
@@ -54,26 +77,26 @@ struct ExtendedAttributes: Sendable {
 
     /// The value of one attribute; nil when it is not set or foreign.
     func value(_ name: AttributeName, of node: NodeID, uid: UInt32) throws -> String? {
-        guard let subject = try subject(of: node) else { return nil }
+        guard let shown = try shown(node) else { return nil }
+        let subject = shown.subject
         if let field = name.personal ?? (name == .lastPlayedAt ? .lastPlayedAt : nil) {
             return try catalogue.state.personal(field, of: subject.sources, uid: uid).map {
                 PersonalText.format($0, as: name)
             }
         }
         if name == .json { return json(try facts(subject)) }
-        return try shown(subject, node)[name]
+        return shown.values[name]
     }
 
     /// The names that can be read now, in a fixed order. `user.peekfs.json` is not listed: it would be copied along.
     func names(of node: NodeID, uid: UInt32) throws -> [AttributeName] {
-        guard let subject = try subject(of: node) else { return [] }
-        let personal = try catalogue.state.personal(of: subject.sources, uid: uid)
-        let shown = try shown(subject, node)
+        guard let shown = try shown(node) else { return [] }
+        let personal = try catalogue.state.personal(of: shown.subject.sources, uid: uid)
         return AttributeName.allCases.filter { name in
             if let field = name.personal ?? (name == .lastPlayedAt ? .lastPlayedAt : nil) {
                 return personal[field] != nil
             }
-            return shown[name] != nil
+            return shown.values[name] != nil
         }
     }
 
@@ -81,7 +104,20 @@ struct ExtendedAttributes: Sendable {
         try catalogue.facts(subject.ranked, subject.scope, subject.number)
     }
 
-    private func shown(_ subject: Subject, _ node: NodeID) throws -> [AttributeName: String] {
+    private func shown(_ node: NodeID) throws -> Shown? {
+        let (known, epoch) = recent.withLock { ($0.shown[node], $0.epoch) }
+        if let known { return known }
+        guard let subject = try subject(of: node) else { return nil }
+        let shown = Shown(subject: subject, values: try values(subject, node))
+        recent.withLock { recent in
+            guard recent.epoch == epoch else { return }
+            if recent.shown.count >= Self.recentNodes { recent.shown = [:] }
+            recent.shown[node] = shown
+        }
+        return shown
+    }
+
+    private func values(_ subject: Subject, _ node: NodeID) throws -> [AttributeName: String] {
         let facts = try facts(subject)
         var values: [AttributeName: String] = [:]
         func set(_ name: AttributeName, _ value: String?, bytes: Int = 250) {

@@ -48,6 +48,7 @@ package final class PeekFilesystem: FileSystem {
     /// To be called when the index or the instances changed: the kernel forgets pages of files that have another version
     /// now. Names and attributes it asks again within a second by itself.
     package func libraryChanged() {
+        attributes.forget()
         tree.changed.value = max(tree.changed.value, Int64(time(nil)))
         let (notifier, versions) = state.withLock { state in
             state.statistics = nil
