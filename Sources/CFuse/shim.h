@@ -5,6 +5,8 @@
 // names some of its types differently: with it set, `struct flock` would not be the one of the Glibc module. So glibc's
 // headers are read first, and the macro is defined only for libfuse's own check.
 #include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -18,5 +20,10 @@
 
 // glibc shows O_DIRECT, whose value differs between processors, only with _GNU_SOURCE, which the Glibc module does not set.
 static const int cfuse_o_direct = __O_DIRECT;
+
+// fcntl(2) is variadic, which Swift cannot call.
+static inline int cfuse_set_nonblocking(int fd) {
+    return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
 
 #endif

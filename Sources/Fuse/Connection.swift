@@ -9,6 +9,7 @@ internal import Synchronization
 final class Connection: @unchecked Sendable {
     let fileSystem: any FileSystem
     let interrupts = Interrupts()
+    let gate = Gate()
     private var pointer: OpaquePointer?
     /// /dev/null, opened early so that `close` cannot fail for want of descriptors.
     private let sink = open("/dev/null", O_RDWR | O_CLOEXEC)
@@ -68,6 +69,15 @@ final class Connection: @unchecked Sendable {
         dup2(sink, fuse_session_fd(session))
     }
 
+    /// The connection that a request came by, if the request is to be served. After the end it is refused here, with ENOTCONN,
+    /// which is what the file system would say after `close`.
+    static func serving(_ request: fuse_req_t) -> Connection? {
+        let connection = Connection.of(request)
+        guard connection.gate.isClosed else { return connection }
+        fuse_reply_err(request, ENOTCONN)
+        return nil
+    }
+
     /// The connection that a request came by.
     static func of(_ request: fuse_req_t) -> Connection {
         Unmanaged<Connection>.fromOpaque(fuse_req_userdata(request)).takeUnretainedValue()
@@ -85,5 +95,46 @@ final class Interrupts: Sendable {
     /// Whoever takes the object out is the one who acts on it.
     func take(_ request: OpaquePointer) -> (any Interruptible)? {
         waiting.withLock { $0.isEmpty ? nil : $0.removeValue(forKey: UInt(bitPattern: request)) }
+    }
+}
+
+/// Lets requests through to the file system until it is closed, and knows when the last of them has come out again.
+final class Gate: Sendable {
+    private struct State {
+        var isClosed = false
+        var inside = 0
+    }
+
+    private let state = Mutex(State())
+    private let isEmpty = Semaphore()
+
+    var isClosed: Bool {
+        state.withLock { $0.isClosed }
+    }
+
+    /// False when it is closed. Else `leave` has to follow.
+    func enter() -> Bool {
+        state.withLock { state in
+            guard !state.isClosed else { return false }
+            state.inside += 1
+            return true
+        }
+    }
+
+    func leave() {
+        let isLast = state.withLock { state in
+            state.inside -= 1
+            return state.isClosed && state.inside == 0
+        }
+        if isLast { isEmpty.signal() }
+    }
+
+    /// Closes, and waits until nobody is inside. To be called once.
+    func close() {
+        let isOccupied = state.withLock { state in
+            state.isClosed = true
+            return state.inside > 0
+        }
+        if isOccupied { isEmpty.wait() }
     }
 }

@@ -10,7 +10,8 @@
 /// **Inodes.** The kernel remembers every inode that an `EntryAttributes` told it, and counts how often; `forget` gives
 /// counts back. Where the number itself says which node it is, nothing has to be counted.
 ///
-/// **Order.** `sessionBegan`, then operations, then `sessionEnded`, after which no operation comes.
+/// **Order.** `sessionBegan`, then operations, then, when the last of them has returned, `sessionEnded`. After that only `forget`
+/// and `release` come.
 ///
 /// Without `default_permissions` the kernel checks nothing: who may do what is decided here. It asks `access` for access(2)
 /// and chdir(2) only.
@@ -18,8 +19,8 @@ package protocol FileSystem: AnyObject, Sendable {
     /// The tree is mounted, and no request was answered yet. The notifier is valid until `sessionEnded`.
     func sessionBegan(notifier: Notifier)
 
-    /// The tree is no longer mounted and no request will come. Every parked reply has to be answered now; what is not answered
-    /// when this returns is cut off by the kernel (ECONNABORTED), and answering it later does nothing.
+    /// The tree is no longer mounted and no operation is under way. Every parked reply has to be answered now; what is not answered
+    /// when this returns is cut off by the kernel (ECONNABORTED or ENOTCONN), and answering it later does nothing.
     func sessionEnded()
 
     /// Which node has this name in this directory.

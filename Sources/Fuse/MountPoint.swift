@@ -12,6 +12,8 @@ enum MountPoint {
         case mounted(MountTable.Entry)
         /// The program that answered for it is gone: every access is ENOTCONN.
         case stale(MountTable.Entry)
+        /// The program that answers for it does not, or it takes longer than two seconds.
+        case silent(MountTable.Entry)
     }
 
     /// The path as the mount table has it: absolute and without symbolic links. The last component is not touched when it is
@@ -30,7 +32,11 @@ enum MountPoint {
 
     static func state(of resolved: String) throws(Errno) -> State {
         guard let entry = try MountTable.current().top(at: resolved) else { return .free }
-        return answersNotConnected(resolved) ? .stale(entry) : .mounted(entry)
+        switch probe(resolved, seconds: 2) {
+        case .some(.some(.notConnected)): return .stale(entry)
+        case .some: return .mounted(entry)
+        case .none: return .silent(entry)
+        }
     }
 
     private static func realPath(_ path: String) throws(Errno) -> String {
@@ -45,18 +51,16 @@ enum MountPoint {
         return readlink(path, &byte, 1) >= 0
     }
 
-    /// A live mount may take any time to answer, so somebody else waits for it. After two seconds it is taken for alive: a dead
-    /// one answers at once.
-    private static func answersNotConnected(_ path: String) -> Bool {
+    /// The error of stat(2), if any; nil when nobody answered. A mount may take any time to answer, so somebody else waits for it.
+    private static func probe(_ path: String, seconds: Int) -> Errno?? {
         let answer = Answer()
-        guard let thread = Thread({ answer.give(probe(path)) }) else { return false }
+        let thread = Thread {
+            var attributes = stat()
+            answer.give(stat(path, &attributes) == 0 ? nil : .current)
+        }
+        guard let thread else { return .some(nil) }
         thread.detach()
-        return answer.error(seconds: 2) == .notConnected
-    }
-
-    private static func probe(_ path: String) -> Errno? {
-        var attributes = stat()
-        return stat(path, &attributes) == 0 ? nil : .current
+        return answer.error(seconds: seconds)
     }
 
     private final class Answer: Sendable {
@@ -68,8 +72,8 @@ enum MountPoint {
             given.signal()
         }
 
-        func error(seconds: Int) -> Errno? {
-            given.wait(seconds: seconds) ? value.withLock { $0 } : nil
+        func error(seconds: Int) -> Errno?? {
+            given.wait(seconds: seconds) ? .some(value.withLock { $0 }) : nil
         }
     }
 }

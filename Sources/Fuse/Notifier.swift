@@ -31,7 +31,10 @@ package final class Notifier: Sendable {
     }
 
     /// Attributes and cached pages are no longer right. A `length` of 0 goes to the end of the file; a negative `offset` keeps
-    /// the pages and forgets only the attributes. Waits for reads of these pages that are parked, so those should be answered.
+    /// the pages and forgets only the attributes.
+    ///
+    /// The kernel waits, deaf to every signal, for pages whose read is parked. So the parked reads of the file have to be answered
+    /// first. Were this process killed while it waits, nobody could answer them any more, and it would stay for ever.
     package func invalidateInode(_ inode: Inode, offset: Int64 = 0, length: Int64 = 0) {
         add(.inode(inode, offset: offset, length: length))
     }

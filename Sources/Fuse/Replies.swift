@@ -101,6 +101,8 @@ package struct OpenOptions: OptionSet, Sendable {
 
     func fill(_ info: inout fuse_file_info) {
         info.keep_cache = 1
+        // Nothing is ever written, so there is nothing to flush; and a close(2) that waits for an answer is deaf to SIGKILL.
+        info.noflush = 1
         info.direct_io = contains(.directIO) ? 1 : 0
         info.cache_readdir = contains(.cacheDirectory) ? 1 : 0
     }

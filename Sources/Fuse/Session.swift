@@ -6,18 +6,20 @@ internal import Synchronization
 ///
 /// The order of the end, whoever causes it (`stop`, umount(8), or the kernel):
 /// 1. `stop` takes the mount out of the tree, lazily, so that it works while files are open; no new caller comes in.
-/// 2. libfuse's threads return from the request they are at and end. From here on no operation is called.
+/// 2. The last operation of the file system returns. Requests that come from here on are refused with ENOTCONN.
 /// 3. `FileSystem.sessionEnded` answers what is parked; whoever waits gets that answer.
-/// 4. The connection is closed. Whoever still waits gets ECONNABORTED, and files still open give ENOTCONN from now on.
-/// 5. The notifier's thread ends, after which `run` returns and nothing of the mount is left.
+/// 4. The notifier's thread ends. It may have waited for a page that was parked: the kernel asks again for a page that failed,
+///    so that requests have to be refused for as long as it is under way.
+/// 5. The threads that read requests end, and the connection is closed. Whoever still waits gets ECONNABORTED or ENOTCONN, and
+///    files still open give ENOTCONN from now on. `run` returns, and nothing of the mount is left.
 ///
-/// Step 3 needs 2: only when no operation is called any more is "everything that is parked" all there will be.
+/// Step 3 needs 2: only when no operation is under way is "everything that is parked" all there will be.
 ///
 /// Handles of files that are open at the end get no `release`; the kernel does not send it any more.
 package final class Session: Sendable {
     /// How many threads answer. They never wait for a network, but for a disk: eight writers that wait for a commit leave as
-    /// many for everybody else. libfuse starts them as they are needed and keeps them.
-    private static let mostThreads: UInt32 = 16
+    /// many for everybody else. A thread that has nothing to do costs a stack that was never touched.
+    private static let threads = 16
 
     /// Where the tree is mounted: absolute, without symbolic links.
     package let mountPoint: String
@@ -25,6 +27,7 @@ package final class Session: Sendable {
     package let notifier = Notifier()
     let connection: Connection
     private let device: String?
+    private let loop: RequestLoop
     private let isOver = Atomic(false)
 
     /// Mounts. When this returns, the kernel has agreed on how to speak, and requests wait for `run` to answer them.
@@ -36,8 +39,13 @@ package final class Session: Sendable {
         guard let connection = Connection(fileSystem: fileSystem, arguments: ["peekfs"] + options.arguments) else {
             throw .refused(path: path)
         }
-        guard connection.mount(at: mountPoint) else { throw .refused(path: path) }
         self.connection = connection
+        do {
+            loop = try RequestLoop(connection)
+        } catch {
+            throw .broken(error)
+        }
+        guard connection.mount(at: mountPoint) else { throw .refused(path: path) }
         device = (try? MountTable.current())?.top(at: mountPoint)?.device
         guard connection.negotiate() else {
             unmount()
@@ -54,14 +62,27 @@ package final class Session: Sendable {
         let notifier = notifier
         let connection = connection
         guard let notifying = Thread({ notifier.run(connection) }) else {
-            end()
+            unmount()
+            connection.close()
             throw .noThreads
         }
-        let result = loop()
-        end()
+        // One descriptor for all threads. With one each (FUSE_DEV_IOC_CLONE) the kernel looks for an interrupted request only among
+        // those of the thread by which libfuse says "ask me again", and the signal is lost when the request is another's.
+        let threads = loop.start(threads: Self.threads)
+        if threads > 0 {
+            loop.waitForEnd()
+        }
+        let obstacle = unmount()
+        isOver.store(true, ordering: .sequentiallyConsistent)
+        connection.gate.close()
+        connection.fileSystem.sessionEnded()
         notifier.stop()
         notifying.join()
-        guard result == 0 else { throw .broken(Errno(rawValue: -result)) }
+        let error = loop.finish(threads)
+        connection.close()
+        if threads == 0 { throw .noThreads }
+        if let obstacle { throw .left(obstacle) }
+        if let error { throw .broken(error) }
     }
 
     /// Takes the tree away and makes `run` return soon. From any thread but those that answer requests; at any time, also before
@@ -69,34 +90,23 @@ package final class Session: Sendable {
     package func stop() {
         guard !isOver.load(ordering: .sequentiallyConsistent) else { return }
         unmount()
-        fuse_session_exit(connection.session)
-        // The threads sleep in read(2) and see that only when a request comes. A notification that the kernel has to answer makes
-        // one: "retrieve" nothing of the root. When it fails there is no connection any more, and they have seen that.
-        fuse_lowlevel_notify_retrieve(connection.session, Inode.root.rawValue, 0, 0, nil)
-    }
-
-    private func loop() -> Int32 {
-        let configuration = fuse_loop_cfg_create()
-        defer { fuse_loop_cfg_destroy(configuration) }
-        // One descriptor for all threads. With one each (clone_fd) the kernel looks for an interrupted request only among those
-        // of the thread by which libfuse says "ask me again", and the signal is lost when the request is another's.
-        fuse_loop_cfg_set_clone_fd(configuration, 0)
-        fuse_loop_cfg_set_max_threads(configuration, Self.mostThreads)
-        return fuse_session_loop_mt(connection.session, configuration)
-    }
-
-    private func end() {
-        isOver.store(true, ordering: .sequentiallyConsistent)
-        connection.fileSystem.sessionEnded()
-        unmount()
-        connection.close()
+        loop.end()
     }
 
     /// Removes our mount, if it is still there: not one that somebody made at the same place after ours was unmounted.
-    private func unmount() {
-        guard let entry = (try? MountTable.current())?.top(at: mountPoint) else { return }
-        guard entry.type == MountOptions.type, device == nil || entry.device == device else { return }
-        try? Unmount.remove(mountPoint, isLazy: true)
+    @discardableResult
+    private func unmount() -> UnmountError? {
+        guard let entry = (try? MountTable.current())?.top(at: mountPoint) else { return nil }
+        guard entry.type == MountOptions.type, device == nil || entry.device == device else { return nil }
+        do {
+            try Unmount.remove(mountPoint, isLazy: true)
+            return nil
+        } catch .notMounted {
+            // Somebody else was quicker.
+            return nil
+        } catch {
+            return error
+        }
     }
 
     private static func check(_ path: String) throws(SessionError) -> String {
@@ -110,8 +120,9 @@ package final class Session: Sendable {
         }
         switch state {
         case .mounted(let entry) where entry.type == MountOptions.type: throw .alreadyMounted(path: path)
+        case .silent(let entry) where entry.type == MountOptions.type: throw .alreadyMounted(path: path)
         case .stale: throw .stale(path: path)
-        case .free, .mounted: break
+        case .free, .mounted, .silent: break
         }
         var attributes = stat()
         guard stat(resolved, &attributes) == 0 else { throw .unreachable(path: path, .current) }
@@ -145,6 +156,8 @@ package enum SessionError: Error, Hashable {
     case noThreads
     /// Reading requests failed.
     case broken(Errno)
+    /// The session is over, but the mount is still there, stale.
+    case left(UnmountError)
 }
 
 extension SessionError: CustomStringConvertible {
@@ -157,6 +170,7 @@ extension SessionError: CustomStringConvertible {
         case .refused(let path): "mounting on \(path) was refused, for the reason printed above"
         case .incompatible: "the kernel's FUSE protocol does not fit libfuse"
         case .noThreads: "no thread could be started"
+        case .left(let error): "the mount is left behind: \(error)"
         case .broken(let error): "the connection to the kernel broke: \(error)"
         }
     }

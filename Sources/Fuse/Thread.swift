@@ -2,7 +2,9 @@ internal import CFuse
 internal import Glibc
 internal import Synchronization
 
-/// A thread of the system's, for what may wait for long. It has to be joined.
+/// A thread of the system's, for what may wait for long. It has to be joined, or detached.
+///
+/// It takes no signals: those are for the thread that waits for them.
 struct Thread: ~Copyable, Sendable {
     private let id: pthread_t
 
@@ -10,6 +12,13 @@ struct Thread: ~Copyable, Sendable {
     init?(_ body: @escaping @Sendable () -> Void) {
         let box = Unmanaged.passRetained(Body(run: body))
         var id = pthread_t()
+        var (all, before) = (sigset_t(), sigset_t())
+        sigfillset(&all)
+        for fault in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT] {
+            sigdelset(&all, fault)
+        }
+        pthread_sigmask(SIG_SETMASK, &all, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         let error = pthread_create(
             &id, nil,
             { argument in

@@ -42,7 +42,10 @@ package struct MountHolder: Hashable, Sendable, CustomStringConvertible {
 
 /// Removes mounts of our type from outside of the process that answers for them.
 package enum Unmount {
-    /// Unmounts a live or a stale mount, as root by umount2(2), else by fusermount3(1).
+    /// Unmounts a live, a stale or a silent mount, as root by umount2(2), else by fusermount3(1).
+    ///
+    /// From a silent one, whose daemon hangs, those who wait for it are cut off first. A daemon can be beyond the reach of
+    /// SIGKILL: when it was killed while its `Notifier` waited for a page that only it could have delivered.
     package static func unmount(_ path: String) throws(UnmountError) {
         let resolved = try resolve(path)
         switch try state(of: resolved) {
@@ -53,6 +56,12 @@ package enum Unmount {
             try remove(resolved, isLazy: false)
         case .stale(let entry):
             guard entry.type == MountOptions.type else { throw .foreign(path: path, type: entry.type) }
+            try remove(resolved, isLazy: true)
+        case .silent(let entry):
+            guard entry.type == MountOptions.type else { throw .foreign(path: path, type: entry.type) }
+            abort(entry)
+            // A forced unmount may have been enough.
+            guard try state(of: resolved) == .stale(entry) else { return }
             try remove(resolved, isLazy: true)
         }
     }
@@ -66,7 +75,7 @@ package enum Unmount {
             switch try state(of: resolved) {
             case .free:
                 return isRepaired
-            case .mounted(let entry):
+            case .mounted(let entry), .silent(let entry):
                 guard entry.type != MountOptions.type else { throw .alreadyMounted(path: path) }
                 return isRepaired
             case .stale(let entry):
@@ -92,6 +101,20 @@ package enum Unmount {
             throw .busy(path: resolved, holders: MountHolder.all(of: resolved))
         }
         throw error == .invalid ? .notMounted(path: resolved) : .refused(path: resolved, reason: reason)
+    }
+
+    /// Ends the connection between the kernel and a daemon, as far as this user may: everybody who waits gets ECONNABORTED.
+    private static func abort(_ entry: MountTable.Entry) {
+        // The file system of connections belongs to the user who mounted, but is not mounted everywhere. Root can ask for
+        // the same with a forced umount2(2), which is refused while the tree is in use, but aborts before it finds out.
+        let number = entry.device.split(separator: ":").last ?? ""
+        let descriptor = open("/sys/fs/fuse/connections/\(number)/abort", O_WRONLY | O_CLOEXEC)
+        if descriptor >= 0 {
+            _ = write(descriptor, "1", 1)
+            close(descriptor)
+        } else {
+            umount2(entry.mountPoint, Int32(MNT_FORCE | UMOUNT_NOFOLLOW))
+        }
     }
 
     private static func resolve(_ path: String) throws(UnmountError) -> String {
@@ -152,7 +175,7 @@ extension MountHolder {
 }
 
 /// The helper of libfuse that is root on a user's behalf.
-private enum Fusermount {
+enum Fusermount {
     /// Nil when it unmounted, else what it wrote to stderr.
     static func unmount(_ resolved: String, isLazy: Bool) -> String? {
         let arguments = ["fusermount3", "-u"] + (isLazy ? ["-z"] : []) + ["--", resolved]

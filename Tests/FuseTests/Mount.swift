@@ -1,7 +1,8 @@
-@testable import Fuse
 import Glibc
 import Synchronization
 import Testing
+
+@testable import Fuse
 
 /// Runs every test on a thread of its own. A test makes blocking calls on a mount that this very process answers; on a thread of
 /// the cooperative pool, of which there are as many as processors, two such calls could stop the whole process.
@@ -28,6 +29,10 @@ private final class ThreadPerJob: TaskExecutor {
 
 /// True where a tree can be mounted.
 let canMount = access("/dev/fuse", R_OK | W_OK) == 0 && geteuid() == 0
+
+/// All tests that mount something, one after the other.
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(2)), .onOwnThread)
+enum MountedTests {}
 
 /// A mounted tree in a directory of its own.
 struct Mount {
@@ -59,7 +64,12 @@ struct Mount {
             }
             let result = Result { try body(Mount(session: session, fileSystem: fileSystem, path: path)) }
             session.stop()
-            #expect(ended.wait(), "run() has to return after stop()")
+            let hasEnded = ended.wait()
+            #expect(hasEnded, "run() has to return after stop()")
+            if !hasEnded {
+                // So that nothing waits for an answer for ever, whatever went wrong.
+                session.connection.close()
+            }
             #expect(outcome.withLock { $0 } == nil)
             let left = try MountTable.current().top(at: path)
             #expect(left == nil, "the mount is gone")

@@ -160,6 +160,14 @@ final class TestFileSystem: FileSystem {
         }
     }
 
+    /// Answers reads as they come until the children have ended.
+    func answerUntilQuiet(_ children: [Child]) {
+        for _ in 0..<1000 where !children.allSatisfy(\.hasEnded) {
+            answerParked()
+            usleep(5000)
+        }
+    }
+
     // MARK: Names
 
     func lookup(_ request: NameRequest, _ reply: consuming EntryReply) {
@@ -298,7 +306,9 @@ final class TestFileSystem: FileSystem {
     }
 
     func read(_ request: ReadRequest, _ reply: consuming ReadReply) {
-        guard let open = request.handle as? OpenNode, open.inode == request.inode else { return reply.fail(.badDescriptor) }
+        guard let open = request.handle as? OpenNode, open.inode == request.inode else {
+            return reply.fail(.badDescriptor)
+        }
         guard let node = state.withLock({ $0.nodes[request.inode] }) else { return reply.fail(.stale) }
         state.withLock { $0.largestRead = max($0.largestRead, request.size) }
         let count = Int(min(UInt64(request.size), node.size - min(node.size, request.offset)))
