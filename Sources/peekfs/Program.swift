@@ -75,6 +75,7 @@ enum Program {
                 .system, "\(error)",
                 hint: "--allow-other needs root, or the line user_allow_other in /etc/fuse.conf")
         case .noDevice, .incompatible, .noThreads, .broken: CommandError(.system, "\(error)")
+        case .left: CommandError(.busy, "\(error)", hint: "free it with `peekfs unmount`")
         }
     }
 
