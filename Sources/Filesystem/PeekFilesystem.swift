@@ -167,7 +167,8 @@ package final class PeekFilesystem: FileSystem {
             guard let opened = try source(of: node) else { throw Errno.noEntry }
             let pending = PendingOpen(reply)
             let handle = media.open(
-                opened.source, learned: { [weak self] in self?.learned($0, of: opened) }, ready: { pending.ready($0) })
+                opened.source, learned: { [weak self] in self?.learned($0, of: opened) },
+                ready: { pending.ready(opened.checked($0)) })
             pending.opened(handle)
         } catch { reply.fail(errno(error, "open")) }
     }
@@ -178,12 +179,20 @@ package final class PeekFilesystem: FileSystem {
         let source: MediaSource
         /// Only of scenes and images: the size of the others was the server's own word.
         let media: MediaEntry?
+
+        /// Another server may stand in only with what it is known to have: its word has to be there, and to be that size.
+        func checked(_ outcome: Result<LearnedMedia?, MediaError>) -> Result<LearnedMedia?, MediaError> {
+            guard let media, node != .media(media.number), case .success(let learned) = outcome else { return outcome }
+            return learned?.size == media.size ? outcome : .failure(.refused)
+        }
     }
 
     private func source(of node: NodeID) throws -> Opened? {
         switch node {
         case .media(let member):
-            guard let entry = try catalogue.media(member) else { return nil }
+            guard let own = try catalogue.media(member) else { return nil }
+            // While its server is down another one that has the very same file serves it.
+            let entry = isUp(own) ? own : try catalogue.equals(of: member).first(where: isUp) ?? own
             let server = entry.ref.instance.rawValue
             let source: MediaSource =
                 entry.ref.kind == .scene
@@ -196,6 +205,8 @@ package final class PeekFilesystem: FileSystem {
         default: return nil
         }
     }
+
+    private func isUp(_ entry: MediaEntry) -> Bool { media.health(of: entry.ref.instance.rawValue) == .up }
 
     private func sidecar(
         _ node: NodeID, _ member: NodeNumber, _ kind: SidecarKind, _ position: Int64

@@ -51,10 +51,8 @@ extension Catalogue {
     }
 
     /// Everything that attributes show.
-    ///
-    /// - Parameter members: In the order of their right to be shown.
-    /// - Parameter scope: Where related names come from.
-    /// - Parameter number: The thing's number in that scope.
+    /// `members` come in the order of their right to be shown; related names are those of `scope`, in which the thing has
+    /// this number.
     package func facts(_ members: [EntityRef], _ scope: Scope, _ number: NodeNumber) throws -> EntityFacts {
         try read { db in
             var facts = EntityFacts()

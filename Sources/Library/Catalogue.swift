@@ -206,15 +206,40 @@ package final class Catalogue: Sendable {
     /// The bytes of a member that is a file.
     package func media(_ member: NodeNumber) throws -> MediaEntry? {
         try read { db in
-            let row = try Row.fetchOne(
-                db.cachedStatement(sql: "SELECT * FROM media WHERE number = ?"), arguments: [member.rawValue])
-            guard let row, let kind = Kind(rawValue: row["kind"]) else { return nil }
-            return MediaEntry(
-                number: member,
-                ref: EntityRef(instance: InstanceNumber(row["instance"]), kind: kind, id: row["id"]),
-                size: row["size"], modified: row["modified"], isInArchive: row["archived"],
-                validator: row["validator"])
+            try Row.fetchOne(
+                db.cachedStatement(sql: "SELECT * FROM media WHERE number = ?"), arguments: [member.rawValue]
+            ).flatMap(Self.media)
         }
+    }
+
+    /// Files of other members of the entity that are the same byte for byte (equal size, and equal oshash or md5), in
+    /// priority order: any of them may be read in place of this one. None where a server gives something else than its
+    /// file, a transcode.
+    package func equals(of member: NodeNumber) throws -> [MediaEntry] {
+        try read { db in
+            try Row.fetchAll(
+                db.cachedStatement(
+                    sql: """
+                        SELECT d.* FROM media own
+                        JOIN file f ON f.instance = own.instance AND f.kind = own.kind AND f.id = own.id AND f.position = 0
+                        JOIN member m ON m.number = own.number
+                        JOIN entity_member e ON e.entity = m.entity AND e.number <> own.number
+                        JOIN media d ON d.number = e.number
+                        JOIN file g ON g.instance = d.instance AND g.kind = d.kind AND g.id = d.id AND g.position = 0
+                        WHERE own.number = ? AND own.size = f.size AND d.size = g.size AND f.size = g.size
+                            AND (f.oshash = g.oshash OR f.md5 = g.md5)
+                        ORDER BY e.rank
+                        """), arguments: [member.rawValue]
+            ).compactMap(Self.media)
+        }
+    }
+
+    private static func media(_ row: Row) -> MediaEntry? {
+        guard let kind = Kind(rawValue: row["kind"]) else { return nil }
+        return MediaEntry(
+            number: NodeNumber(row["number"]),
+            ref: EntityRef(instance: InstanceNumber(row["instance"]), kind: kind, id: row["id"]),
+            size: row["size"], modified: row["modified"], isInArchive: row["archived"], validator: row["validator"])
     }
 
     /// Remembers what the server's own answer said about a file, when it is not what the index says.

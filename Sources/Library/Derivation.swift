@@ -23,7 +23,8 @@ package struct Derivation {
         defer { close(lock) }
         while flock(lock, LOCK_EX) != 0 {
             guard errno == EINTR else {
-                throw StoreError.unusable(path: index.path, reason: "it cannot be locked (\(String(cString: strerror(errno))))")
+                let reason = "it cannot be locked (\(String(cString: strerror(errno))))"
+                throw StoreError.unusable(path: index.path, reason: reason)
             }
         }
         var configuration = Configuration()

@@ -41,8 +41,9 @@ package struct Identity {
 
     /// Joins members by all evidence.
     ///
-    /// - Parameter order: Where an instance stands among all, by something that does not depend on when it was added
-    ///   (its URL).
+    /// - Parameters:
+    ///   - evidence: In any order.
+    ///   - order: Where an instance stands among all, by something that does not depend on when it was added (its URL).
     /// - Returns: Sets of two or more members, and what was refused.
     package static func join(
         _ evidence: [Evidence], order: [InstanceNumber: Int]
@@ -103,8 +104,10 @@ extension Identity {
     /// The number that each entity is known by: the oldest number that any of its members was known by, unless a member
     /// of another entity has the better right to it (the number is that member's own).
     ///
-    /// - Parameter known: The entity number each member had when identities were last computed.
-    /// - Parameter live: Which of those numbers are some member's own that still exists, in `entities` or not.
+    /// - Parameters:
+    ///   - entities: The members of each.
+    ///   - known: The entity number each member had when identities were last computed.
+    ///   - live: Which of those numbers are some member's own that still exists, in `entities` or not.
     /// - Returns: For every member of `entities` its entity's number.
     package static func numbers(
         of entities: [[Member]], known: [NodeNumber: NodeNumber], live: Set<NodeNumber>

@@ -81,8 +81,8 @@ extension IndexDatabase {
 
     /// Ends a kind: what the pass did not see is counted as missing, and removed when two complete passes agree.
     ///
-    /// - Parameter complete: The pass read everything that the server counted. If not, nothing is concluded.
-    /// - Parameter force: Removes also when more than a fifth of the kind would vanish.
+    /// `complete` says that the pass read everything that the server counted; if not, nothing is concluded. `force` removes
+    /// also when more than a fifth of the kind would vanish.
     package func finish(_ kind: Kind, in pass: SyncPass, complete: Bool, force: Bool) throws -> DeletionReport {
         guard complete else { return DeletionReport() }
         return try pool.write { db in

@@ -42,10 +42,8 @@ extension StateDatabase {
         return found
     }
 
-    /// Adds an instance. Without a priority it comes last.
-    ///
-    /// - Parameter url: As normalised by the address parser of the Stash module; it is not looked at here.
-    /// - Throws: `InstanceError` when the name is taken or cannot be a directory.
+    /// Adds an instance. Without a priority it comes last. The URL is stored as it is given: it was normalised by whoever
+    /// parsed it. Throws `InstanceError` when the name is taken or cannot be a directory.
     @discardableResult
     package func addInstance(
         name: String, url: String, apiKey: String?, enabled: Bool = true, priority: Int64? = nil,
@@ -111,8 +109,7 @@ extension StateDatabase {
     }
 
     /// Makes `STASH_URL` the first instance, once: never when there is or ever was an instance.
-    ///
-    /// - Parameter normalise: Checks the URL and brings it into the form that is stored.
+    /// `normalise` checks the URL and brings it into the form that is stored.
     package func adoptEnvironment(
         _ environment: [String: String], normalise: (String) throws -> String
     ) throws -> Instance? {

@@ -38,8 +38,7 @@ extension StateDatabase {
     }
 
     /// Stores the value for every member in one transaction; nil takes it back. Returns when it is on disk.
-    ///
-    /// - Parameter condition: Sees the present value inside the transaction and may throw to refuse the change.
+    /// `condition` sees the present value inside the transaction and may throw to refuse the change.
     package func setPersonal(
         _ field: PersonalField, _ value: PersonalValue?, of members: [EntityRef], uid: UInt32,
         condition: (PersonalValue?) throws -> Void = { _ in }
