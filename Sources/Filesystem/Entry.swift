@@ -58,10 +58,11 @@ struct OrderedName {
 
     /// What stands behind the number.
     func split(_ name: String) -> (number: Substring, rest: String)? {
-        let number = name.prefix { $0.isASCII && $0.isNumber }
-        let tail = name.dropFirst(number.count)
-        guard number.count >= digits, tail.hasPrefix(Self.separator) else { return nil }
-        return (number, String(tail.dropFirst(Self.separator.count)))
+        // By scalars: a title may start with a mark that Swift would join with the space before it.
+        let number = name.unicodeScalars.prefix { ("0"..."9").contains($0) }
+        let tail = name.unicodeScalars.dropFirst(number.count)
+        guard number.count >= digits, tail.starts(with: Self.separator.unicodeScalars) else { return nil }
+        return (Substring(number), String(Substring(tail.dropFirst(Self.separator.count))))
     }
 }
 

@@ -43,6 +43,8 @@ final class ExtendedAttributes: Sendable {
         let ranked: [EntityRef]
         /// All members, in priority order.
         let sources: [EntityRef]
+        /// What people's values are stored for: also members whose servers are switched off or gone. Never empty.
+        let rated: [EntityRef]
         /// Where related names are looked up.
         let scope: Scope
         let number: NodeNumber
@@ -58,19 +60,30 @@ final class ExtendedAttributes: Sendable {
             let sources = try catalogue.members(ofEntity: entity)
             // A file shows what its own server says of it before what others say.
             return Subject(
-                shown: shown, ranked: [shown] + sources.filter { $0 != shown }, sources: sources, scope: .merged,
-                number: entity)
-        case .entity(.merged, let entity):
+                shown: shown, ranked: [shown] + sources.filter { $0 != shown }, sources: sources,
+                rated: try rated(entity, shown), scope: .merged, number: entity)
+        case .entity(.merged, let number):
+            guard let entity = try catalogue.node(.merged, number)?.number else { return nil }
             let sources = try catalogue.members(ofEntity: entity)
-            return sources.first.map {
-                Subject(shown: $0, ranked: sources, sources: sources, scope: .merged, number: entity)
+            return try sources.first.map {
+                Subject(
+                    shown: $0, ranked: sources, sources: sources, rated: try rated(entity, $0), scope: .merged,
+                    number: entity)
             }
         case .entity(let scope, let member):
-            guard let shown = try catalogue.ref(of: member) else { return nil }
-            let sources = try catalogue.members(ofEntityWith: member)
-            return Subject(shown: shown, ranked: [shown], sources: sources, scope: scope, number: member)
+            guard let shown = try catalogue.ref(of: member), let entity = try catalogue.entity(of: member) else {
+                return nil
+            }
+            return Subject(
+                shown: shown, ranked: [shown], sources: try catalogue.members(ofEntity: entity),
+                rated: try rated(entity, shown), scope: scope, number: member)
         default: return nil
         }
+    }
+
+    private func rated(_ entity: NodeNumber, _ shown: EntityRef) throws -> [EntityRef] {
+        let known = try catalogue.state.members(ofEntity: entity)
+        return known.contains(shown) ? known : known + [shown]
     }
 
     // MARK: Reading
@@ -80,7 +93,7 @@ final class ExtendedAttributes: Sendable {
         guard let shown = try shown(node) else { return nil }
         let subject = shown.subject
         if let field = name.personal ?? (name == .lastPlayedAt ? .lastPlayedAt : nil) {
-            return try catalogue.state.personal(field, of: subject.sources, uid: uid).map {
+            return try catalogue.state.personal(field, of: subject.rated, uid: uid).map {
                 PersonalText.format($0, as: name)
             }
         }
@@ -91,7 +104,7 @@ final class ExtendedAttributes: Sendable {
     /// The names that can be read now, in a fixed order. `user.peekfs.json` is not listed: it would be copied along.
     func names(of node: NodeID, uid: UInt32) throws -> [AttributeName] {
         guard let shown = try shown(node) else { return [] }
-        let personal = try catalogue.state.personal(of: shown.subject.sources, uid: uid)
+        let personal = try catalogue.state.personal(of: shown.subject.rated, uid: uid)
         return AttributeName.allCases.filter { name in
             if let field = name.personal ?? (name == .lastPlayedAt ? .lastPlayedAt : nil) {
                 return personal[field] != nil
@@ -196,13 +209,20 @@ final class ExtendedAttributes: Sendable {
             throw Errno.notPermitted
         }
         guard let text, let parsed = PersonalText.parse(text, as: known) else { throw Errno.invalid }
-        // Ten steps cannot say what a hundred do: the shown step written back leaves the finer value alone.
-        if known == .balooRating, flags.isEmpty, try self.value(known, of: node, uid: uid) == text { return }
-        try catalogue.state.setPersonal(field, parsed, of: subject.sources, uid: uid) { present in
-            if flags.contains(.create), present != nil { throw Errno.exists }
-            if flags.contains(.replace), present == nil { throw Errno.noData }
-        }
+        do {
+            try catalogue.state.setPersonal(field, parsed, of: subject.rated, uid: uid) { present in
+                if flags.contains(.create), present != nil { throw Errno.exists }
+                if flags.contains(.replace), present == nil { throw Errno.noData }
+                // Ten steps cannot say what a hundred do: the shown step written back leaves the finer value alone.
+                if known == .balooRating, let present, PersonalText.format(present, as: known) == text {
+                    throw Unchanged()
+                }
+            }
+        } catch is Unchanged {}
     }
+
+    /// The value is what was asked for already.
+    private struct Unchanged: Error {}
 
     /// Takes a personal value back.
     ///
@@ -211,7 +231,7 @@ final class ExtendedAttributes: Sendable {
         guard let known = name.string.flatMap(AttributeName.init(rawValue:)), let subject = try subject(of: node)
         else { throw Errno.noData }
         guard let field = known.personal else { throw Errno.notPermitted }
-        try catalogue.state.setPersonal(field, nil, of: subject.sources, uid: uid) { present in
+        try catalogue.state.setPersonal(field, nil, of: subject.rated, uid: uid) { present in
             if present == nil { throw Errno.noData }
         }
     }

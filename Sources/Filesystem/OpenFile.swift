@@ -69,6 +69,8 @@ final class PendingOpen: Interruptible {
         var reply: OpenReply?
         var handle: MediaHandle?
         var outcome: Result<LearnedMedia?, MediaError>?
+        /// The kernel has to forget what it knows of the file first.
+        var isHeld = false
     }
 
     private let state: Mutex<State>
@@ -90,6 +92,14 @@ final class PendingOpen: Interruptible {
         finish()
     }
 
+    /// Nothing is answered before `letGo`.
+    func hold() { state.withLock { $0.isHeld = true } }
+
+    func letGo() {
+        state.withLock { $0.isHeld = false }
+        finish()
+    }
+
     func interrupted() {
         guard let reply = state.withLock({ $0.reply.take() }) else { return }
         reply.fail(.interrupted)
@@ -100,9 +110,9 @@ final class PendingOpen: Interruptible {
 
     private func finish() {
         let answer = state.withLock { state -> Answer? in
-            guard let outcome = state.outcome, let handle = state.handle, let reply = state.reply.take() else {
-                return nil
-            }
+            guard !state.isHeld, let outcome = state.outcome, let handle = state.handle,
+                let reply = state.reply.take()
+            else { return nil }
             state.handle = nil
             return Answer(reply: reply, handle: handle, outcome: outcome)
         }

@@ -21,16 +21,17 @@ package final class PeekFilesystem: FileSystem {
         var notifier: Notifier?
         /// Bytes and files for statfs, until the tree changes.
         var statistics: (bytes: Int64, files: Int64)?
-        /// What was opened in this session: what the kernel may have pages of.
-        var versions: [NodeNumber: Version] = [:]
+        /// What the kernel may have pages of: everything that was opened and is not forgotten.
+        var versions: [NodeID: Version] = [:]
     }
 
     /// Pages of another version must go.
     private struct Version: Equatable {
-        var size: Int64
+        /// Which file of which server the node stood for, and the size that the index had.
+        var source: MediaSource
         var modified: Int64
-        /// The server's word, when it has spoken.
-        var learned: String?
+        /// The server's word.
+        var learned: String
     }
 
     /// Makes the file system; it serves requests once a session is started with it.
@@ -54,19 +55,27 @@ package final class PeekFilesystem: FileSystem {
             state.statistics = nil
             return (state.notifier, state.versions)
         }
-        for (member, version) in versions {
-            guard let entry = try? catalogue.media(member), entry.modified != version.modified else { continue }
+        for (node, version) in versions {
+            guard let now = try? source(of: node), now.source != version.source || now.modified != version.modified
+            else { continue }
             state.withLock {
-                $0.versions[member] = Version(size: entry.size, modified: entry.modified, learned: nil)
+                $0.versions[node]?.source = now.source
+                $0.versions[node]?.modified = now.modified
             }
-            notifier?.invalidateInode(NodeID.media(member).inode)
+            tree.sizes.forget(node)
+            // Its parked reads are answered first: the kernel waits for their pages.
+            media.forget(version.source)
+            notifier?.invalidateInode(node.inode)
         }
     }
 
     package func sessionBegan(notifier: Notifier) { state.withLock { $0.notifier = notifier } }
 
-    /// Parked reads are answered when the media store shuts down, which ends every wait.
-    package func sessionEnded() { state.withLock { $0.notifier = nil } }
+    package func sessionEnded() {
+        state.withLock { $0.notifier = nil }
+        // Answers every read and open that is parked.
+        media.shutdown()
+    }
 
     // MARK: Nodes
 
@@ -99,7 +108,9 @@ package final class PeekFilesystem: FileSystem {
     }
 
     package func forget(_ inode: Inode, lookups: UInt64) {
-        // The number itself says which node it is: nothing was counted.
+        // The number itself says which node it is, so nothing was counted; but its pages are gone now.
+        guard let node = NodeID(inode) else { return }
+        state.withLock { $0.versions[node] = nil }
     }
 
     package func attributes(_ request: AttributesRequest, _ reply: consuming AttributesReply) {
@@ -164,11 +175,13 @@ package final class PeekFilesystem: FileSystem {
                 reply.send(OpenText(Tree.readme))
                 return
             }
-            guard let opened = try source(of: node) else { throw Errno.noEntry }
+            guard var opened = try source(of: node) else { throw Errno.noEntry }
+            opened.standIn = try standIn(for: opened)
             let pending = PendingOpen(reply)
             let handle = media.open(
-                opened.source, learned: { [weak self] in self?.learned($0, of: opened) },
-                ready: { pending.ready(opened.checked($0)) })
+                opened.standIn.map(Self.source) ?? opened.source,
+                learned: { [weak self, opened] in self?.learned($0, of: opened, pending) },
+                ready: { [opened] in pending.ready(opened.checked($0)) })
             pending.opened(handle)
         } catch { reply.fail(errno(error, "open")) }
     }
@@ -177,36 +190,47 @@ package final class PeekFilesystem: FileSystem {
     private struct Opened: Sendable {
         let node: NodeID
         let source: MediaSource
-        /// Only of scenes and images: the size of the others was the server's own word.
-        let media: MediaEntry?
+        let modified: Int64
+        /// Of scenes and images; the size of the others was the server's own word.
+        var media: MediaEntry?
+        /// Another server's file, read in place of the node's own.
+        var standIn: MediaEntry?
 
-        /// Another server may stand in only with what it is known to have: its word has to be there, and to be that size.
+        /// A server may stand in only with what it is known to have: its word has to be there and to be as it was.
         func checked(_ outcome: Result<LearnedMedia?, MediaError>) -> Result<LearnedMedia?, MediaError> {
-            guard let media, node != .media(media.number), case .success(let learned) = outcome else { return outcome }
-            return learned?.size == media.size ? outcome : .failure(.refused)
+            guard let standIn, case .success(let learned) = outcome else { return outcome }
+            let isSame = learned?.size == standIn.size && (standIn.validator.map { $0 == learned?.version } ?? true)
+            return isSame ? outcome : .failure(.refused)
         }
     }
 
+    /// The node's own file.
     private func source(of node: NodeID) throws -> Opened? {
         switch node {
-        case .media(let member):
-            guard let own = try catalogue.media(member) else { return nil }
-            // While its server is down another one that has the very same file serves it.
-            let entry = isUp(own) ? own : try catalogue.equals(of: member).first(where: isUp) ?? own
-            let server = entry.ref.instance.rawValue
-            let source: MediaSource =
-                entry.ref.kind == .scene
-                ? .scene(entry.ref.id, server: server, size: entry.size)
-                : .image(entry.ref.id, server: server, size: entry.size, isInArchive: entry.isInArchive)
-            return Opened(node: node, source: source, media: entry)
-        case .picture(let member): return try sidecar(node, member, .picture, 0)
-        case .caption(let member, let position): return try sidecar(node, member, .caption, position)
-        case .funscript(let member): return try sidecar(node, member, .funscript, 0)
-        default: return nil
+        case .media(let member): try catalogue.media(member).map { opened(node, $0) }
+        case .picture(let member): try sidecar(node, member, .picture, 0)
+        case .caption(let member, let position): try sidecar(node, member, .caption, position)
+        case .funscript(let member): try sidecar(node, member, .funscript, 0)
+        default: nil
         }
     }
 
-    private func isUp(_ entry: MediaEntry) -> Bool { media.health(of: entry.ref.instance.rawValue) == .up }
+    private func opened(_ node: NodeID, _ entry: MediaEntry) -> Opened {
+        Opened(node: node, source: Self.source(of: entry), modified: entry.modified, media: entry)
+    }
+
+    private static func source(of entry: MediaEntry) -> MediaSource {
+        let server = entry.ref.instance.rawValue
+        return entry.ref.kind == .scene
+            ? .scene(entry.ref.id, server: server, size: entry.size)
+            : .image(entry.ref.id, server: server, size: entry.size, isInArchive: entry.isInArchive)
+    }
+
+    /// While a server is down another one that has the very same file serves it.
+    private func standIn(for own: Opened) throws -> MediaEntry? {
+        guard case .media(let member) = own.node, media.health(of: own.source.server) != .up else { return nil }
+        return try catalogue.equals(of: member).first { media.health(of: $0.ref.instance.rawValue) == .up }
+    }
 
     private func sidecar(
         _ node: NodeID, _ member: NodeNumber, _ kind: SidecarKind, _ position: Int64
@@ -225,36 +249,38 @@ package final class PeekFilesystem: FileSystem {
             case (.picture, .group): .groupPicture(id, server: server, size: entry.size)
             case (.picture, _): nil
             }
-        return source.map { Opened(node: node, source: $0, media: nil) }
+        return source.map { Opened(node: node, source: $0, modified: entry.modified) }
     }
 
     /// The server said what the file is. Comes before the first byte, on the thread that moves all bytes.
-    private func learned(_ media: LearnedMedia, of opened: Opened) {
-        guard let entry = opened.media else { return }
-        let member = entry.number
-        let version = Version(size: media.size, modified: entry.modified, learned: media.version)
+    private func learned(_ media: LearnedMedia, of opened: Opened, _ pending: PendingOpen) {
+        let node = opened.node
+        let isResized = media.size != opened.source.size && opened.standIn == nil
+        let version = Version(
+            source: isResized ? opened.source.resized(to: media.size) : opened.source, modified: opened.modified,
+            learned: media.version)
         let (before, notifier) = state.withLock { state in
-            (state.versions.updateValue(version, forKey: member), state.notifier)
+            (state.versions.updateValue(version, forKey: node), state.notifier)
         }
-        let isOther = before.map { $0.learned != nil && $0.learned != media.version } ?? false
-        if media.size != entry.size {
-            tree.sizes.note(media.size, for: member)
-            logger.info("the server gives another size than the index has", metadata: ["node": "\(member.rawValue)"])
+        let isOther = before.map { $0.learned != media.version } ?? false
+        if isResized { tree.sizes.note(media.size, for: node) }
+        // With other bytes all pages go, with another size only the attributes; and who opens waits for that, so that
+        // neither an old page nor an old size is seen behind the open.
+        if isOther || isResized, let notifier {
+            pending.hold()
+            notifier.invalidateInode(node.inode, offset: isOther ? 0 : -1) { pending.letGo() }
         }
-        // With other bytes all pages go; with another size only the attributes have to.
-        if isOther {
-            notifier?.invalidateInode(opened.node.inode)
-        } else if media.size != entry.size {
-            notifier?.invalidateInode(opened.node.inode, offset: -1)
-        }
-        guard media.size != entry.size || entry.validator != media.version else { return }
+        guard let entry = opened.media, opened.standIn == nil,
+            media.size != entry.size || media.version != entry.validator
+        else { return }
         errands.run { [catalogue, logger, tree] in
             do {
-                try catalogue.learn(member, size: media.size, validator: media.version)
+                try catalogue.learn(
+                    entry.number, size: media.size, validator: media.version, modified: entry.modified)
+                tree.sizes.stored(media.size, for: node)
             } catch {
                 logger.warning("the size of a file could not be remembered: \(error)")
             }
-            tree.sizes.stored(media.size, for: member)
         }
     }
 

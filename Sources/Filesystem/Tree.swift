@@ -110,7 +110,7 @@ struct Tree: Sendable {
     /// server's folders. Programs look at inodes only when the link count says so.
     private func file(_ name: String, _ member: NodeNumber, size: Int64, modified: Int64) -> Entry {
         Entry(
-            name: name, node: .media(member), size: sizes.size(of: member) ?? size, modified: max(1, modified),
+            name: name, node: .media(member), size: sizes.size(of: .media(member)) ?? size, modified: max(1, modified),
             linkCount: 2)
     }
 
@@ -125,7 +125,9 @@ struct Tree: Sendable {
             case .caption: .caption(sidecar.member, position: sidecar.position)
             case .funscript: .funscript(sidecar.member)
             }
-        return Entry(name: name, node: node, size: sidecar.size, modified: max(1, sidecar.modified), linkCount: 2)
+        return Entry(
+            name: name, node: node, size: sizes.size(of: node) ?? sidecar.size, modified: max(1, sidecar.modified),
+            linkCount: 2)
     }
 
     private func entry(_ node: Node, ordered: OrderedName? = nil) -> Entry {
@@ -254,9 +256,12 @@ extension Tree {
     private func lookup(_ name: String, _ instance: InstanceNumber, _ folder: Int64) throws -> Entry? {
         if let found = try catalogue.folder(instance, in: folder, named: name) { return entry(found, in: instance) }
         if let found = try catalogue.file(instance, in: folder, named: name) { return entry(found) }
-        // Two scenes here may differ in their extension only: the listing decides whose sidecar has the name.
-        guard SidecarName.stem(name) != nil else { return nil }
-        return try entries(of: .folder(instance, folder)).first { $0.name == name }
+        // Two scenes here may differ in their extension only: the first that has such a sidecar has the name.
+        guard let stem = SidecarName.stem(name) else { return nil }
+        for scene in try catalogue.files(instance, in: folder, stem: stem) where scene.kind == .scene {
+            if let found = try sidecar(named: name, beside: scene.member, stem: stem) { return found }
+        }
+        return nil
     }
 }
 
@@ -362,7 +367,7 @@ extension Tree {
             entries.append(file)
             guard node.kind == .scene, let beside = sidecars[node.member] else { continue }
             let stem = NameRules.stem(file.name)
-            entries += beside.map { entry($0, SidecarName.make($0, stem: stem)) }
+            entries += unique(beside.map { entry($0, SidecarName.make($0, stem: stem)) })
         }
         return entries
     }

@@ -13,7 +13,7 @@ internal import Synchronization
 package final class Notifier: Sendable {
     private enum Notice {
         case entry(parent: Inode, name: FileName)
-        case inode(Inode, offset: Int64, length: Int64)
+        case inode(Inode, offset: Int64, length: Int64, done: @Sendable () -> Void)
         case deletion(parent: Inode, child: Inode, name: FileName)
     }
 
@@ -35,8 +35,12 @@ package final class Notifier: Sendable {
     ///
     /// The kernel waits, deaf to every signal, for pages whose read is parked. So the parked reads of the file have to be answered
     /// first. Were this process killed while it waits, nobody could answer them any more, and it would stay for ever.
-    package func invalidateInode(_ inode: Inode, offset: Int64 = 0, length: Int64 = 0) {
-        add(.inode(inode, offset: offset, length: length))
+    ///
+    /// `done` is called on the notifier's thread when the kernel has forgotten, and not at all when the session ends before.
+    package func invalidateInode(
+        _ inode: Inode, offset: Int64 = 0, length: Int64 = 0, done: @escaping @Sendable () -> Void = {}
+    ) {
+        add(.inode(inode, offset: offset, length: length, done: done))
     }
 
     /// The name is gone. Unlike after `invalidateEntry`, inotify(7) tells whoever watches the directory.
@@ -83,8 +87,9 @@ package final class Notifier: Sendable {
         switch notice {
         case .entry(let parent, let name):
             name.withCharacters { fuse_lowlevel_notify_inval_entry(session, parent.rawValue, $0, name.bytes.count) }
-        case .inode(let inode, let offset, let length):
+        case .inode(let inode, let offset, let length, let done):
             fuse_lowlevel_notify_inval_inode(session, inode.rawValue, Int(offset), Int(length))
+            done()
         case .deletion(let parent, let child, let name):
             name.withCharacters {
                 fuse_lowlevel_notify_delete(session, parent.rawValue, child.rawValue, $0, name.bytes.count)

@@ -27,26 +27,19 @@ package struct EntityFacts: Sendable, Equatable {
 }
 
 extension Catalogue {
-    /// The members of the entity that a member belongs to, in priority order; empty when it is gone or switched off.
-    package func members(ofEntityWith member: NodeNumber) throws -> [EntityRef] {
-        try read { db in try Self.members(db, "(SELECT entity FROM member WHERE number = ?)", member) }
-    }
-
-    /// The members of an entity, in priority order.
+    /// The members of an entity, in priority order; none when all its servers are switched off.
     package func members(ofEntity entity: NodeNumber) throws -> [EntityRef] {
-        try read { db in try Self.members(db, "?", entity) }
-    }
-
-    private static func members(_ db: Database, _ entity: String, _ number: NodeNumber) throws -> [EntityRef] {
-        try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT m.instance, m.kind, m.id FROM entity_member e JOIN member m ON m.number = e.number
-                    WHERE e.entity = \(entity) ORDER BY e.rank
-                    """), arguments: [number.rawValue]
-        ).compactMap { row in
-            guard let kind = Kind(rawValue: row["kind"]) else { return nil }
-            return EntityRef(instance: InstanceNumber(row["instance"]), kind: kind, id: row["id"])
+        try read { db in
+            try Row.fetchAll(
+                db.cachedStatement(
+                    sql: """
+                        SELECT m.instance, m.kind, m.id FROM entity_member e JOIN member m ON m.number = e.number
+                        WHERE e.entity = ? ORDER BY e.rank
+                        """), arguments: [entity.rawValue]
+            ).compactMap { row in
+                guard let kind = Kind(rawValue: row["kind"]) else { return nil }
+                return EntityRef(instance: InstanceNumber(row["instance"]), kind: kind, id: row["id"])
+            }
         }
     }
 

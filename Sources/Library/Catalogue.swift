@@ -106,7 +106,9 @@ package final class Catalogue: Sendable {
         try read { db in
             try Bool.fetchOne(
                 db.cachedStatement(
-                    sql: "SELECT EXISTS (SELECT 1 FROM node WHERE scope = ? AND kind = ? AND visible)"),
+                    sql: """
+                        SELECT EXISTS (SELECT 1 FROM node INDEXED BY node_key WHERE scope = ? AND kind = ? AND visible)
+                        """),
                 arguments: [scope.rawValue, kind.rawValue]) ?? false
         }
     }
@@ -115,15 +117,19 @@ package final class Catalogue: Sendable {
     /// had it.
     package func node(_ scope: Scope, in parent: NodeNumber? = nil, _ kind: Kind, named name: String) throws -> Node? {
         let key = NameRules.key(kind == .scene ? NameRules.stem(name) : name)
-        if let found = try find(scope, parent, kind, "n.key = ?", key), found.name == name { return found }
-        guard let former = try former(scope, kind, key: key, name: name) else { return nil }
-        return try find(scope, parent, kind, "n.number = ?", former.rawValue)
+        if let found = try find(scope, parent, kind, "n.key = ?", key), Self.isEqual(found.name, name) {
+            return found
+        }
+        guard let former = try former(scope, kind, key: key, name: name),
+            let holder = try node(scope, former)
+        else { return nil }
+        return try find(scope, parent, kind, "n.number = ?", holder.number.rawValue)
     }
 
     /// The scene whose name without its extension is this: what `X.en.vtt` and `X.funscript` stand beside.
     package func scene(_ scope: Scope, in parent: NodeNumber? = nil, stem: String) throws -> Node? {
         let found = try find(scope, parent, .scene, "n.key = ?", NameRules.key(stem))
-        return found.flatMap { NameRules.stem($0.name) == stem ? $0 : nil }
+        return found.flatMap { Self.isEqual(NameRules.stem($0.name), stem) ? $0 : nil }
     }
 
     private func find(
@@ -140,8 +146,18 @@ package final class Catalogue: Sendable {
         return try read { db in try Self.collect(db, sql, StatementArguments(first + arguments)).first }
     }
 
-    /// The thing with this number, listed or not.
+    /// Names are bytes to the kernel: two spellings of one text (Swift's ==) are two names.
+    private static func isEqual(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
+
+    /// The thing with this number, listed or not. In the merged tree the number of any member finds its entity: when
+    /// two entities became one, the number and the name that were given up lead to it.
     package func node(_ scope: Scope, _ number: NodeNumber) throws -> Node? {
+        if let found = try exactNode(scope, number) { return found }
+        guard scope == .merged, let entity = try entity(of: number), entity != number else { return nil }
+        return try exactNode(scope, entity)
+    }
+
+    private func exactNode(_ scope: Scope, _ number: NodeNumber) throws -> Node? {
         try read { db in
             try Self.collect(
                 db,
@@ -196,7 +212,7 @@ package final class Catalogue: Sendable {
             let row = try Row.fetchOne(
                 db.cachedStatement(sql: "SELECT name, number FROM name WHERE scope = ? AND kind = ? AND key = ?"),
                 arguments: [scope.rawValue, kind.rawValue, key])
-            guard let row, row["name"] == name else { return nil }
+            guard let row, Self.isEqual(row["name"], name) else { return nil }
             return NodeNumber(row["number"])
         }
     }
@@ -243,11 +259,14 @@ package final class Catalogue: Sendable {
     }
 
     /// Remembers what the server's own answer said about a file, when it is not what the index says.
-    package func learn(_ member: NodeNumber, size: Int64, validator: String?) throws {
+    ///
+    /// `modified` is what the index said when the file was opened: news of an older file are not taken.
+    package func learn(_ member: NodeNumber, size: Int64, validator: String?, modified: Int64) throws {
         try index.pool.write { db in
             try db.execute(
-                sql: "UPDATE media SET size = ?, validator = ? WHERE number = ?",
-                arguments: [size, validator, member.rawValue])
+                sql: "UPDATE media SET size = ?, validator = ? WHERE number = ? AND modified = ?",
+                arguments: [size, validator, member.rawValue, modified])
+            guard db.changesCount > 0 else { return }
             try db.execute(
                 sql: """
                     UPDATE file SET served_size = ?, validator = ? FROM media d WHERE d.number = ? AND file.position = 0
@@ -321,7 +340,7 @@ package final class Catalogue: Sendable {
                 arguments: [instance.rawValue, parent, NameRules.key(name)]
             ).map(Self.folder)
         }
-        return found.flatMap { $0.name == name ? $0 : nil }
+        return found.flatMap { Self.isEqual($0.name, name) ? $0 : nil }
     }
 
     private static let folderFiles = """
@@ -333,6 +352,17 @@ package final class Catalogue: Sendable {
     /// The scenes and images in a folder, under their names there.
     package func files(_ instance: InstanceNumber, in folder: Int64) throws -> [Node] {
         try read { db in try Self.collect(db, Self.folderFiles + " ORDER BY f.key", [instance.rawValue, folder]) }
+    }
+
+    /// The files in a folder whose names are this stem with an extension, in order.
+    package func files(_ instance: InstanceNumber, in folder: Int64, stem: String) throws -> [Node] {
+        let key = NameRules.key(stem)
+        return try read { db in
+            try Self.collect(
+                db, Self.folderFiles + " AND f.key >= ? AND f.key < ? ORDER BY f.key",
+                [instance.rawValue, folder, key + ".", key + "/"]
+            ).filter { Self.isEqual(NameRules.stem($0.name), stem) }
+        }
     }
 
     /// Whether any file lies at the top of an instance's folders.
@@ -352,7 +382,7 @@ package final class Catalogue: Sendable {
                 db, Self.folderFiles + " AND f.key = ?", [instance.rawValue, folder, NameRules.key(name)]
             ).first
         }
-        return found.flatMap { $0.name == name ? $0 : nil }
+        return found.flatMap { Self.isEqual($0.name, name) ? $0 : nil }
     }
 
     private static func folder(_ row: Row) -> Folder {

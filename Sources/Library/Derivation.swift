@@ -49,19 +49,18 @@ package struct Derivation {
                 try dropForeignNumbers(db)
                 return .commit
             }
-            try db.inTransaction(.deferred) {
-                try giveNumbers(db)
-                return .commit
+            if try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM main.member WHERE number IS NULL)") == true {
+                try db.inTransaction(.deferred) {
+                    try giveNumbers(db)
+                    return .commit
+                }
             }
             try db.inTransaction(.deferred) {
                 try copyNumbers(db)
                 return .commit
             }
             let identity = try joinMembers(db)
-            try db.inTransaction(.deferred) {
-                try storeEntities(identity.numbers, db)
-                return .commit
-            }
+            try storeEntities(identity.numbers, db)
             try db.inTransaction(.deferred) {
                 try writeEntityMembers(db)
                 return .commit
@@ -201,10 +200,18 @@ package struct Derivation {
 
     private func storeEntities(_ numbers: [NodeNumber: NodeNumber], _ db: Database) throws {
         for table in ["state.member", "main.member"] {
-            let statement = try db.makeStatement(
-                sql: "UPDATE \(table) SET entity = ? WHERE number = ? AND entity <> ?")
-            for (member, entity) in numbers {
-                try statement.execute(arguments: [entity.rawValue, member.rawValue, entity.rawValue])
+            let changed = try numbers.filter { member, entity in
+                try Int64.fetchOne(
+                    db.cachedStatement(sql: "SELECT entity FROM \(table) WHERE number = ?"),
+                    arguments: [member.rawValue]) != entity.rawValue
+            }
+            guard !changed.isEmpty else { continue }
+            try db.inTransaction(.deferred) {
+                let statement = try db.makeStatement(sql: "UPDATE \(table) SET entity = ? WHERE number = ?")
+                for (member, entity) in changed {
+                    try statement.execute(arguments: [entity.rawValue, member.rawValue])
+                }
+                return .commit
             }
         }
     }

@@ -14,9 +14,14 @@ package final class IndexDatabase: Sendable {
     package init(directory: String, libraryID: UUID) throws {
         try Files.makePrivateDirectory(directory)
         path = directory + "/index.sqlite"
-        if let fit = try? Self.open(path, libraryID) {
-            pool = fit
-            return
+        // Only what can never be used again is thrown away: a busy or full disk is no reason.
+        do {
+            if let fit = try Self.open(path, libraryID) {
+                pool = fit
+                return
+            }
+        } catch let error as DatabaseError {
+            guard [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode) else { throw error }
         }
         for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
         guard let fresh = try Self.open(path, libraryID) else {
@@ -30,23 +35,28 @@ package final class IndexDatabase: Sendable {
         Files.createPrivate(path)
         var configuration = Configuration()
         configuration.busyMode = .timeout(30)
-        configuration.maximumReaderCount = 6
+        // As many as there are threads that answer the kernel: a long listing keeps no `stat` waiting.
+        configuration.maximumReaderCount = 16
         configuration.prepareDatabase { db in
             // Derived data: a power cut may lose the last commits, never the file's consistency.
             if !db.configuration.readonly { try db.execute(sql: "PRAGMA synchronous = NORMAL") }
             try db.execute(sql: "PRAGMA cache_size = -16384")
         }
         let pool = try DatabasePool(path: path, configuration: configuration)
-        let fits = try pool.write { db -> Bool in
-            let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
-            if found == 0 {
+        // Looked at before it is written to: a derivation may hold the write lock for seconds.
+        let isEmpty = try pool.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 } == 0
+        if isEmpty {
+            try pool.write { db in
+                guard try Int.fetchOne(db, sql: "PRAGMA user_version") == 0 else { return }
                 try db.execute(sql: schema)
                 try db.execute(
                     sql: "INSERT INTO setting (key, value) VALUES ('library', ?), ('generation', '0')",
                     arguments: [libraryID.uuidString])
                 try db.execute(sql: "PRAGMA user_version = \(version)")
-                return true
             }
+        }
+        let fits = try pool.read { db -> Bool in
+            let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
             let library = try String.fetchOne(db, sql: "SELECT value FROM setting WHERE key = 'library'")
             return found == version && library == libraryID.uuidString
         }

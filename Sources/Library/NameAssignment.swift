@@ -55,6 +55,15 @@ struct NameAssignment {
 
     /// When the member that a name was made of is gone, the name stays and the next member's title is watched.
     private func keepSources() throws {
+        // Looked for first: a statement that may write locks the state database while it searches.
+        let isDue = try Bool.fetchOne(
+            db,
+            sql: """
+                WITH \(Self.wanted)
+                SELECT EXISTS (SELECT 1 FROM wanted w JOIN state.name n ON n.scope = w.scope AND n.number = w.number
+                    AND n.current = 1 WHERE n.source <> w.source)
+                """)
+        guard isDue == true else { return }
         try db.inTransaction(.deferred) {
             try db.execute(
                 sql: """
@@ -70,6 +79,14 @@ struct NameAssignment {
 
     /// Most names are wanted by one thing only: they are given by one statement.
     private func giveUncontested() throws {
+        let isDue = try Bool.fetchOne(
+            db,
+            sql: """
+                WITH \(Self.wanted)
+                SELECT EXISTS (SELECT 1 FROM wanted w LEFT JOIN state.name n ON n.scope = w.scope
+                    AND n.number = w.number AND n.current = 1 WHERE n.key IS NULL)
+                """)
+        guard isDue == true else { return }
         try db.inTransaction(.deferred) {
             try db.execute(
                 sql: """

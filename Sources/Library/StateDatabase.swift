@@ -20,7 +20,7 @@ package final class StateDatabase: Sendable {
         Files.createPrivate(path)
         var configuration = Configuration()
         configuration.busyMode = .timeout(10)
-        configuration.maximumReaderCount = 4
+        configuration.maximumReaderCount = 16
         configuration.prepareDatabase { db in
             // Acknowledged means on disk: with FULL, WAL mode syncs the log at every commit (sqlite.org/pragma.html).
             if !db.configuration.readonly { try db.execute(sql: "PRAGMA synchronous = FULL") }
@@ -69,6 +69,7 @@ package final class StateDatabase: Sendable {
                     entity INTEGER NOT NULL,
                     UNIQUE (instance, kind, id)
                 );
+                CREATE INDEX member_entity ON member (entity);
 
                 -- Names once given. `key` is the name folded for comparison. `source` is the member whose title it was
                 -- made of, `stem` and `extension` what that member wished for then: a path changes only when they do.

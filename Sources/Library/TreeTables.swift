@@ -10,12 +10,27 @@ struct TreeTables {
                 DELETE FROM main.node; DELETE FROM main.link; DELETE FROM main.media;
                 DELETE FROM main.folder; DELETE FROM main.folder_file;
                 """)
+        try dropSidecars()
         try writeMedia()
         try writeNodes()
         try writeLinks()
         try writePositions()
         try markVisible()
         try writeFolders()
+    }
+
+    /// What no longer stands beside anything: a picture that was taken away at its server would show the default one.
+    private func dropSidecars() throws {
+        try db.execute(
+            sql: """
+                DELETE FROM main.sidecar WHERE NOT EXISTS (
+                    SELECT 1 FROM main.member m WHERE m.instance = main.sidecar.instance
+                    AND m.kind = main.sidecar.kind AND m.id = main.sidecar.id AND CASE main.sidecar.sidecar
+                    WHEN 1 THEN m.has_picture WHEN 3 THEN m.interactive
+                    ELSE EXISTS (SELECT 1 FROM main.caption c WHERE c.instance = m.instance AND c.kind = m.kind
+                        AND c.id = m.id AND c.position = main.sidecar.position
+                        AND c.language = main.sidecar.language AND c.type = main.sidecar.type) END)
+                """)
     }
 
     private func writeMedia() throws {
@@ -178,7 +193,7 @@ struct TreeTables {
             sql: """
                 SELECT f.*, a.name AS instance_name FROM (\(files)) f JOIN temp.active a ON a.instance = f.scope
                 WHERE NOT EXISTS (SELECT 1 FROM main.folder_file x WHERE x.scope = f.scope AND x.folder = f.folder
-                    AND x.member = f.number) ORDER BY f.number
+                    AND x.key = f.key AND x.member = f.number) ORDER BY f.number
                 """)
         for row in left {
             let name: String = row["name"]

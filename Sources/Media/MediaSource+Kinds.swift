@@ -40,4 +40,9 @@ extension MediaSource {
     package static func groupPicture(_ id: Int64, server: Int64, size: Int64) -> MediaSource {
         MediaSource(server: server, resource: .groupFront(group: id), size: size)
     }
+
+    /// The same file, with the size that its server said.
+    package func resized(to size: Int64) -> MediaSource {
+        MediaSource(server: server, resource: resource, size: size, whole: whole)
+    }
 }

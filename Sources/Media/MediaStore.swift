@@ -100,6 +100,20 @@ package final class MediaStore: Sendable {
         return handle
     }
 
+    /// Notes that a file was changed at its source: what was learned of it goes, and all its bytes in memory.
+    ///
+    /// Reads that are parked and opens that wait fail with `.changed`, as do all later reads of handles that have
+    /// learned the old version; the next open asks the server anew. Nothing happens when the file is not known. Call it
+    /// with no lock held that a sink or a callback takes.
+    package func forget(server: Int64, resource: MediaResource) {
+        perform(state.withLock { $0.core.forget(server: server, resource: resource, at: .now) })
+    }
+
+    /// The same for what a source names, however it is fetched.
+    package func forget(_ source: MediaSource) {
+        forget(server: source.server, resource: source.resource)
+    }
+
     /// Whether the files of a server can be read at present.
     package func health(of server: Int64) -> ServerHealth {
         state.withLock { $0.core.health(of: server) }
@@ -112,7 +126,7 @@ package final class MediaStore: Sendable {
 
     /// Fails every parked read with `.unavailable`, ends all transfers and the thread, and fails all that comes later.
     ///
-    /// Never call it from within a callback or a sink.
+    /// Never call it from within a callback or a sink. Called again it does nothing.
     package func shutdown() {
         let (actions, probes) = state.withLock { state in
             state.clients = [:]
@@ -182,21 +196,23 @@ extension MediaStore {
 
     func ended(_ id: TransferID, _ error: StashError?) {
         let failure = error.map(Failure.init)
+        let now = ContinuousClock.now
         let actions = state.withLock { state in
             state.transfers[id] = nil
-            return state.core.ended(id, failure, at: .now)
+            return state.core.ended(id, failure, at: now)
         }
         perform(actions)
-        if failure != nil { wakeForNext() }
+        if failure != nil { wakeForNext(after: now) }
     }
 
     func probed(_ server: Int64, epoch: Int, succeeded: Bool) {
+        let now = ContinuousClock.now
         let actions = state.withLock { state in
             state.probes[server] = nil
-            return state.core.probed(server, epoch: epoch, succeeded: succeeded, at: .now)
+            return state.core.probed(server, epoch: epoch, succeeded: succeeded, at: now)
         }
         perform(actions)
-        wakeForNext()
+        wakeForNext(after: now)
     }
 }
 
@@ -254,12 +270,18 @@ extension MediaStore {
         if !isWanted { transfer.cancel() }
     }
 
+    /// Does what is due and says when something will be; by one clock reading, for a back-off that ended between two
+    /// would be taken for a retry that only waits for another transfer, and nobody would start it.
     private func tick() -> ContinuousClock.Instant? {
-        perform(state.withLock { $0.core.tick(at: .now) })
-        return state.withLock { $0.core.nextTick(after: .now) }
+        let now = ContinuousClock.now
+        perform(state.withLock { $0.core.tick(at: now) })
+        return state.withLock { $0.core.nextTick(after: now) }
     }
 
-    private func wakeForNext() {
-        if let next = state.withLock({ $0.core.nextTick(after: .now) }) { timekeeper.wake(by: next) }
+    /// Makes the thread wake for what is due next.
+    ///
+    /// - Parameter now: the time by which the last actions were decided: what came due since then is still to be done.
+    private func wakeForNext(after now: ContinuousClock.Instant) {
+        if let next = state.withLock({ $0.core.nextTick(after: now) }) { timekeeper.wake(by: next) }
     }
 }

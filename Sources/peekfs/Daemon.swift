@@ -22,6 +22,8 @@ final class Daemon: Sendable {
 
     private struct State {
         var isWatching = true
+        /// A change of the instances is not in the tree yet.
+        var isDerivationDue = false
         /// Of the index, as the file system was told last.
         var generation: Int64
     }
@@ -90,7 +92,8 @@ final class Daemon: Sendable {
         media.shutdown()
         state.withLock { $0.isWatching = false }
         wake.signal()
-        watchEnded.wait()
+        // The tables may be computed just now, which takes its time; what is not committed is computed again.
+        _ = watchEnded.wait(timeout: .now() + .seconds(2))
         scheduler.stop()
         engine.stop()
         logger.notice("unmounted from \(session.mountPoint)")
@@ -130,15 +133,21 @@ final class Daemon: Sendable {
         do {
             let instances = try workplace.state.instances()
             let change = servers.update(instances)
-            guard !change.isEmpty else { return }
+            // Due until it succeeded: a full disk now must not leave a removed server's things in the tree for ever.
+            let isDue = state.withLock { state in
+                if change.isDerivationDue { state.isDerivationDue = true }
+                return state.isDerivationDue
+            }
+            guard !change.isEmpty || isDue else { return }
             for number in change.disconnected { media.setServer(number.rawValue, nil) }
             for (number, client) in change.connected { media.setServer(number.rawValue, client) }
             // Returns when the passes over the disconnected have ended: nothing is written of them any more.
             scheduler.update(instances)
             try catalogue.reloadInstances()
-            if change.isDerivationDue {
+            if isDue {
                 try forgetRemoved(instances)
                 _ = try derivation.run()
+                state.withLock { $0.isDerivationDue = false }
             }
         } catch {
             logger.error("the instances cannot be followed: \(error)")
