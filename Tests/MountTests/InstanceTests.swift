@@ -1,0 +1,78 @@
+import FakeStash
+import Foundation
+import Testing
+
+/// What `peekfs instance` does to a mount that goes on.
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(3)), .onOwnThread)
+struct InstanceTests {
+    @Test func `with no server there is a text that says what to do, until there is one`() throws {
+        try Lab.with { lab in
+            try lab.mount()
+            #expect(try lab.root.list() == ["README.txt"])
+            let text = String(decoding: try (lab.root / "README.txt").read(), as: UTF8.self)
+            #expect(text.contains("peekfs instance add"))
+            #expect(try Int64((lab.root / "README.txt").status().st_size) == Int64(text.utf8.count))
+            try lab.startServer("attic")
+            try lab.addInstance("attic")
+            #expect(eventually { lab.root.names.contains("scenes") })
+            #expect(!lab.root.names.contains("README.txt"))
+            #expect(eventually { !(lab.root / "README.txt").exists })
+            try lab.succeed("instance", "remove", "attic", "--yes")
+            #expect(eventually { lab.root.names == ["README.txt"] })
+        }
+    }
+
+    @Test func `servers come, are renamed, rest and go while the mount stays`() throws {
+        try Lab.with { lab in
+            try lab.addAtticAndCellar()
+            try lab.mount()
+            let daemon = try lab.daemon
+            let before = Set(try (lab.root / "scenes").walk().map(\.path))
+            try lab.startServer("shed") {
+                $0.overlap = nil
+                $0.scenes = 10
+            }
+            try lab.addInstance("shed")
+            let scenes = try lab.server("shed").catalogue.ids(.scene).filter { $0 != 5 }
+            #expect(eventually { ids(lab, "shed") == scenes })
+            #expect(eventually { merged(lab, "shed").count == scenes.count })
+            #expect(before.isSubset(of: try (lab.root / "scenes").walk().map(\.path)), "a path stays")
+            let ref = Ref("shed", .scene, 1)
+            let path = try #require(merged(lab, "shed").first { $0.ref == ref })
+            #expect(try path.read() == lab.server("shed").content(.scene, 1)?.all)
+            try path.setAttribute("user.peekfs.rating", "85")
+
+            try lab.succeed("instance", "disable", "shed")
+            #expect(eventually { merged(lab, "shed").isEmpty && !(lab.root / "instances").names.contains("shed") })
+            #expect(eventually { !path.exists })
+            try lab.succeed("instance", "enable", "shed")
+            #expect(eventually { path.exists })
+            #expect(try path.rating() == "85")
+
+            try lab.succeed("instance", "set", "shed", "--name", "barn")
+            #expect(eventually { ids(lab, "barn") == scenes && !(lab.root / "instances").names.contains("shed") })
+            #expect(path.exists)
+            #expect(path.ref == Ref("barn", .scene, 1))
+            #expect(try path.rating() == "85")
+
+            let removal = try lab.run(["instance", "remove", "barn", "--yes"])
+            #expect(removal.status == 0)
+            #expect(removal.errors.contains("1 value that people gave to its things are kept"))
+            #expect(eventually { !path.exists && !(lab.root / "instances").names.contains("barn") })
+            #expect(Set(try (lab.root / "scenes").walk().map(\.path)) == before)
+            #expect(!daemon.hasEnded)
+        }
+    }
+
+    /// The ids of the scenes that an instance lists.
+    private func ids(_ lab: Lab, _ server: String) -> [Int] {
+        let directory = lab.root / "instances" / server / "scenes"
+        return directory.names.compactMap { (directory / $0).ref?.id }.sorted()
+    }
+
+    /// The merged scenes that come from an instance.
+    private func merged(_ lab: Lab, _ server: String) -> [Path] {
+        let directory = lab.root / "scenes"
+        return directory.names.map { directory / $0 }.filter { $0.ref?.server == server }
+    }
+}
