@@ -78,6 +78,22 @@ extension MediaCore {
         return actions + advance(at: now)
     }
 
+    /// Gives up what is known of a file, fetched by ranges or whole, because somebody knows that it has changed.
+    mutating func forget(server: Int64, resource: MediaResource, at now: Instant) -> [MediaAction] {
+        var actions: [MediaAction] = []
+        for whole in [false, true] {
+            guard let id = fileIDs[FileKey(server: server, resource: resource, whole: whole)] else { continue }
+            actions += giveUpVersion(of: id)
+            actions += failReads(of: id, .changed, at: now)
+            // What failed before says nothing about the new file.
+            files[id]?.memory = nil
+            files[id]?.backoff.succeed()
+            servers[server]?.heads.removeAll { $0 == id }
+            dropIfIdle(id)
+        }
+        return actions + advance(at: now)
+    }
+
     /// Notes that the first answer for a file is waited for.
     mutating func wantHead(of id: FileID) {
         guard let file = files[id], file.version == nil, file.transfers.isEmpty else { return }

@@ -100,6 +100,20 @@ package final class MediaStore: Sendable {
         return handle
     }
 
+    /// Notes that a file was changed at its source: what was learned of it goes, and all its bytes in memory.
+    ///
+    /// Reads that are parked and opens that wait fail with `.changed`, as do all later reads of handles that have
+    /// learned the old version; the next open asks the server anew. Nothing happens when the file is not known. Call it
+    /// with no lock held that a sink or a callback takes.
+    package func forget(server: Int64, resource: MediaResource) {
+        perform(state.withLock { $0.core.forget(server: server, resource: resource, at: .now) })
+    }
+
+    /// The same for what a source names, however it is fetched.
+    package func forget(_ source: MediaSource) {
+        forget(server: source.server, resource: source.resource)
+    }
+
     /// Whether the files of a server can be read at present.
     package func health(of server: Int64) -> ServerHealth {
         state.withLock { $0.core.health(of: server) }
@@ -112,7 +126,7 @@ package final class MediaStore: Sendable {
 
     /// Fails every parked read with `.unavailable`, ends all transfers and the thread, and fails all that comes later.
     ///
-    /// Never call it from within a callback or a sink.
+    /// Never call it from within a callback or a sink. Called again it does nothing.
     package func shutdown() {
         let (actions, probes) = state.withLock { state in
             state.clients = [:]
