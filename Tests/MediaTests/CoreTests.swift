@@ -279,6 +279,44 @@ private let block = Slots.blockSize
         #expect(world.read(handle, 0, 4096).0.answer == .error(.changed), "the old handle stays stale")
     }
 
+    @Test(arguments: [false, true])
+    func `a file that is forgotten is asked for anew, and its handles are stale`(whole: Bool) {
+        var world = world()
+        let (handle, _) = world.open(picture, whole: whole)
+        let (other, _) = world.open(film)
+        world.settle()
+        #expect(world.read(handle, 0, 4096).0.answer == .bytes)
+        let (elsewhere, _) = world.read(other, 10 << 20, 4096)
+        world.perform(world.core.forget(server: 8, resource: picture, at: world.now))
+        #expect(world.read(handle, 0, 4096).0.answer == .bytes, "the same number on another server is another file")
+        world.files[picture] = (2, 2 << 20)
+        let transfers = world.started.count
+        world.perform(world.core.forget(server: 7, resource: picture, at: world.now))
+        #expect(world.read(handle, 0, 4096).0.answer == .error(.changed))
+        #expect(world.started.count == transfers, "nobody has asked yet")
+        let (fresh, answers) = world.open(picture, whole: whole)
+        world.settle()
+        #expect(answers.learned.map { $0.size } == [2 << 20])
+        #expect(world.read(fresh, 0, 4096).0.answer == .bytes)
+        #expect(world.read(handle, 0, 4096).0.answer == .error(.changed))
+        #expect(elsewhere.answer == .bytes)
+    }
+
+    @Test func `what waits for a file that is forgotten fails, and its transfers end`() {
+        var world = world()
+        let (handle, _) = world.open(film)
+        world.settle()
+        let (sink, _) = world.read(handle, 10 << 20, 4096)
+        let (_, waiting) = world.open(picture)
+        world.perform(world.core.forget(server: 7, resource: film, at: world.now))
+        #expect(sink.answer == .error(.changed) && waiting.ready.isEmpty)
+        world.perform(world.core.forget(server: 7, resource: picture, at: world.now))
+        #expect(waiting.ready == [.failure(.changed)])
+        #expect(world.running.isEmpty && world.core.counters.parkedReads == 0 && world.core.counters.blocks == 0)
+        for id in Array(world.handles.keys) { world.perform(world.core.close(id, at: world.now)) }
+        #expect(world.core.files.isEmpty && world.core.fileIDs.isEmpty)
+    }
+
     @Test func `an interrupted read is answered once and its transfer ends`() {
         var world = world()
         let (handle, _) = world.open(film)

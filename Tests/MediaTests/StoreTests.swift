@@ -144,6 +144,7 @@ import Testing
             #expect(handle.read(offset: Int64(number + 1) * 1_000_000, count: 4096, sink: sink) != nil)
         }
         rig.store.shutdown()
+        rig.store.shutdown()
         for sink in sinks {
             #expect(sink.isAnswered && sink.wait() == .failure(.unavailable))
         }
@@ -260,6 +261,20 @@ import Testing
         #expect(rig.read(handle, 0, 1 << 20) == .success(expected))
         #expect(rig.read(handle, 700_001, 5000) == .success(Array(expected[700_001..<705_001])))
         #expect(rig.servers[0].requests.map { $0.range } == [nil])
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a file that is forgotten is fetched again`() throws {
+        let rig = try Rig(servers: [Rig.server()])
+        defer { rig.stop() }
+        let (handle, _) = try rig.open(Self.film)
+        let expected = rig.servers[0].expectedBytes(.scene, 1, offset: 0, count: 4096)
+        #expect(rig.read(handle, 0, 4096) == .success(expected))
+        rig.store.forget(MediaSource(server: 0, resource: Self.film, size: 5))
+        #expect(rig.read(handle, 0, 4096) == .failure(.changed))
+        let before = rig.servers[0].requests.count
+        let (fresh, _) = try rig.open(Self.film)
+        #expect(rig.servers[0].requests.count == before + 1)
+        #expect(rig.read(fresh, 0, 4096) == .success(expected))
     }
 
     @Test(.timeLimit(.minutes(1))) func `a server that is removed fails its reads at once`() throws {
