@@ -27,7 +27,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [0, 2, 1 << 60, UInt64.max, 4 << 56, 4 << 56 | 99])
+    static let strangers: [UInt64] = [0, 2, 0x1000_0000_0000_0000, .max, 0x0400_0000_0000_0000, 0x0400_0000_0000_0063]
+
+    @Test(arguments: strangers)
     func `a number that no node has is refused`(raw: UInt64) {
         #expect(NodeID(Inode(rawValue: raw)) == nil)
     }
