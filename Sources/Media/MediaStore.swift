@@ -196,21 +196,23 @@ extension MediaStore {
 
     func ended(_ id: TransferID, _ error: StashError?) {
         let failure = error.map(Failure.init)
+        let now = ContinuousClock.now
         let actions = state.withLock { state in
             state.transfers[id] = nil
-            return state.core.ended(id, failure, at: .now)
+            return state.core.ended(id, failure, at: now)
         }
         perform(actions)
-        if failure != nil { wakeForNext() }
+        if failure != nil { wakeForNext(after: now) }
     }
 
     func probed(_ server: Int64, epoch: Int, succeeded: Bool) {
+        let now = ContinuousClock.now
         let actions = state.withLock { state in
             state.probes[server] = nil
-            return state.core.probed(server, epoch: epoch, succeeded: succeeded, at: .now)
+            return state.core.probed(server, epoch: epoch, succeeded: succeeded, at: now)
         }
         perform(actions)
-        wakeForNext()
+        wakeForNext(after: now)
     }
 }
 
@@ -268,12 +270,18 @@ extension MediaStore {
         if !isWanted { transfer.cancel() }
     }
 
+    /// Does what is due and says when something will be; by one clock reading, for a back-off that ended between two
+    /// would be taken for a retry that only waits for another transfer, and nobody would start it.
     private func tick() -> ContinuousClock.Instant? {
-        perform(state.withLock { $0.core.tick(at: .now) })
-        return state.withLock { $0.core.nextTick(after: .now) }
+        let now = ContinuousClock.now
+        perform(state.withLock { $0.core.tick(at: now) })
+        return state.withLock { $0.core.nextTick(after: now) }
     }
 
-    private func wakeForNext() {
-        if let next = state.withLock({ $0.core.nextTick(after: .now) }) { timekeeper.wake(by: next) }
+    /// Makes the thread wake for what is due next.
+    ///
+    /// - Parameter now: the time by which the last actions were decided: what came due since then is still to be done.
+    private func wakeForNext(after now: ContinuousClock.Instant) {
+        if let next = state.withLock({ $0.core.nextTick(after: now) }) { timekeeper.wake(by: next) }
     }
 }
