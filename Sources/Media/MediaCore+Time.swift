@@ -18,6 +18,7 @@ extension MediaCore {
             }
             if file.version != nil, !read.isAdmitted {
                 _ = remove(id)
+                remember(.noMemory, for: read, at: now)
                 actions.append(.fail(read.sink, .noMemory))
                 continue
             }
@@ -26,8 +27,7 @@ extension MediaCore {
                 continue
             }
             _ = remove(id)
-            files[read.file]?.memory = FailureMemory(
-                error: .timedOut, until: now + FailureMemory.lifetime, range: read.range)
+            remember(.timedOut, for: read, at: now)
             actions.append(.fail(read.sink, .timedOut))
             actions += cancelUnwanted(of: read.file)
         }
@@ -41,6 +41,16 @@ extension MediaCore {
             actions.append(.probe(number, resource, epoch: server.epoch))
         }
         return actions + advance(at: now)
+    }
+
+    /// Notes that a read has waited in vain, and keeps what is remembered of others: the kernel's read-ahead parks
+    /// several reads side by side, and all of them are asked again page by page.
+    private mutating func remember(_ error: MediaError, for read: Read, at now: Instant) {
+        var range = read.range
+        if let memory = files[read.file]?.memory, memory.until > now {
+            range = min(memory.range.lowerBound, range.lowerBound)..<max(memory.range.upperBound, range.upperBound)
+        }
+        files[read.file]?.memory = FailureMemory(error: error, until: now + FailureMemory.lifetime, range: range)
     }
 
     /// Whether a probe that was asked for is still of interest and has not ended.

@@ -21,7 +21,8 @@ extension MediaCore {
         if let version = file.version {
             return version == head.validator ? [] : failed(id, fetch, .changed, at: now)
         }
-        release(head.total, to: fetch.end, of: fetch, id)
+        // From the first block that is wholly behind the end: the last one, half full, is still being fetched.
+        release(Self.blocks(0..<head.total).upperBound * Self.blockSize, to: fetch.end, of: fetch, id)
         fetch.end = min(fetch.end, head.total)
         fetch.requestedEnd = fetch.end
         fetches[id] = fetch

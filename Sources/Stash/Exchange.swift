@@ -142,6 +142,9 @@ extension Exchange {
         ccurl_set_string(easy, CURLOPT_PROXY, "")
         // Timeouts of name resolution must not use SIGALRM in a threaded process (libcurl-thread(3)).
         ccurl_set_long(easy, CURLOPT_NOSIGNAL, 1)
+        // Else the one thread of all transfers would wait for the resolver's thread when this one is taken back while a
+        // name is looked up (CURLOPT_QUICK_EXIT(3), since 7.87): as long as a dead name server takes.
+        ccurl_set_long(easy, CURLOPT_QUICK_EXIT, 1)
         ccurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, request.timeouts.connect.milliseconds)
         ccurl_set_long(easy, CURLOPT_TCP_NODELAY, 1)
         ccurl_set_long(easy, CURLOPT_TCP_KEEPALIVE, 1)

@@ -29,6 +29,17 @@ private let block = Slots.blockSize
         #expect(again.learned == answers.learned && again.ready == [.success(answers.learned.first)])
     }
 
+    @Test(arguments: [1, 50_000, block - 1, block, block + 1, 2 * block - 1, 2 * block, 2 * block + 1])
+    func `a small file is fetched once`(size: Int) {
+        var world = world(size: Int64(size))
+        let (handle, _) = world.open(film)
+        let (sink, _) = world.read(handle, 0, size)
+        world.settle()
+        #expect(sink.answer == .bytes)
+        #expect(world.core.bytesReceived == Int64(size))
+        #expect(world.started.count == (size <= 2 * block ? 1 : 2))
+    }
+
     @Test func `a slow server does not hold up an open`() {
         var world = world()
         let (handle, answers) = world.open(film)
@@ -226,6 +237,27 @@ private let block = Slots.blockSize
         #expect(world.read(handle, 20 << 20, 4096).1 != nil, "another place is tried")
     }
 
+    @Test func `reads that time out side by side all fail at once when they are asked again`() {
+        var world = world()
+        let (handle, _) = world.open(film)
+        let (other, _) = world.open(picture)
+        world.settle()
+        let sinks = (0..<4).map { world.read(handle, (10 << 20) + Int64($0 * block), block).0 }
+        world.pass(.seconds(10))
+        world.read(other, 1 << 20, 4096)
+        for (id, transfer) in world.running where transfer.request.resource == picture { world.bring(id) }
+        world.pass(.seconds(8))
+        #expect(sinks.allSatisfy { $0.answer == .error(.timedOut) })
+        #expect(world.core.health(of: 7) == .up)
+        for page in 0..<(4 * block / 4096) {
+            let (again, _) = world.read(handle, (10 << 20) + Int64(page * 4096), 4096)
+            #expect(again.answer == .error(.timedOut), "page \(page)")
+        }
+        #expect(world.read(handle, (10 << 20) + Int64(4 * block), 4096).1 != nil, "what comes behind is tried")
+        world.pass(FailureMemory.lifetime)
+        #expect(world.read(handle, 10 << 20, 4096).1 != nil, "and soon the place itself")
+    }
+
     @Test func `a file that fails again and again is given up, its server is not`() {
         var world = world()
         let (handle, _) = world.open(film)
@@ -378,6 +410,23 @@ private let block = Slots.blockSize
         world.pass(.seconds(18))
         #expect(sink.answer == .error(.timedOut) || sink.answer == .error(.noMemory))
         #expect(world.core.counters.parkedReads == 0)
+    }
+
+    @Test func `reads that found no memory fail at once when they are asked again`() {
+        var world = world(slots: 32)
+        let (handle, _) = world.open(film)
+        let (other, _) = world.open(picture)
+        world.settle()
+        for place in 1..<3 { world.read(handle, Int64(place) * (4 << 20), 1 << 20) }
+        let sinks = (0..<2).map { world.read(other, (2 << 20) + Int64($0) * (512 << 10), 512 << 10).0 }
+        #expect(world.core.queue.count == 2)
+        world.pass(.seconds(1))
+        for id in Array(world.running.keys) { world.bring(id, 10) }
+        world.pass(.seconds(17))
+        #expect(sinks.allSatisfy { $0.answer == .error(.noMemory) })
+        for offset in stride(from: 2 << 20, to: 3 << 20, by: 4096) {
+            #expect(world.read(other, Int64(offset), 4096).0.answer == .error(.noMemory), "page at \(offset)")
+        }
     }
 
     @Test func `a server that is taken away or replaced fails what is open`() {
