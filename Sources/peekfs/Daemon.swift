@@ -144,6 +144,8 @@ final class Daemon: Sendable {
             // Returns when the passes over the disconnected have ended: nothing is written of them any more.
             scheduler.update(instances)
             try catalogue.reloadInstances()
+            // Names of instances are part of what is shown, whatever the index says.
+            filesystem.libraryChanged()
             if isDue {
                 try forgetRemoved(instances)
                 _ = try derivation.run()
