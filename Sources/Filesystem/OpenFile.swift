@@ -5,8 +5,13 @@ import Synchronization
 /// What `fh` points at for a file of a server.
 final class OpenFile: Sendable {
     private let media: MediaHandle
+    /// The size that the kernel was told before the open was answered.
+    private let toldSize: Int64
 
-    init(_ media: MediaHandle) { self.media = media }
+    init(_ media: MediaHandle, toldSize: Int64) {
+        self.media = media
+        self.toldSize = toldSize
+    }
 
     /// Answers now when the bytes are in memory, else when they arrive, the kernel interrupts, or the deadline passes.
     func read(_ request: ReadRequest, _ reply: consuming ReadReply) {
@@ -14,8 +19,11 @@ final class OpenFile: Sendable {
             reply.fail(.invalid)
             return
         }
-        let parked = ParkedRead(reply)
         let count = min(request.size, MediaStore.maximumRead)
+        // The kernel fills a short answer inside the size that it believes with zeros. Where the server has less than was
+        // told, what is missing is an error and no content.
+        let promised = Int(clamping: min(Int64(count), max(0, toldSize - offset)))
+        let parked = ParkedRead(reply, promised: promised)
         guard let ticket = media.read(offset: offset, count: count, sink: parked) else { return }
         parked.wait(with: ticket)
     }
@@ -29,8 +37,11 @@ private final class ParkedRead: ReadSink, Interruptible {
     }
 
     private let state: Mutex<State>
+    /// Bytes that there have to be.
+    private let promised: Int
 
-    init(_ reply: consuming ReadReply) {
+    init(_ reply: consuming ReadReply, promised: Int) {
+        self.promised = promised
         state = Mutex(State(reply: reply, ticket: nil))
     }
 
@@ -38,6 +49,10 @@ private final class ParkedRead: ReadSink, Interruptible {
 
     func deliver(_ parts: [UnsafeRawBufferPointer]) {
         guard let reply = take() else { return }
+        guard parts.reduce(0, { $0 + $1.count }) >= promised else {
+            reply.fail(.stale)
+            return
+        }
         if parts.count == 1 { reply.send(parts[0]) } else { reply.send(parts: parts) }
     }
 
@@ -74,8 +89,11 @@ final class PendingOpen: Interruptible {
     }
 
     private let state: Mutex<State>
+    /// What the index says: the size that counts when the server does not answer in time.
+    private let knownSize: Int64
 
-    init(_ reply: consuming OpenReply) {
+    init(_ reply: consuming OpenReply, knownSize: Int64) {
+        self.knownSize = knownSize
         state = Mutex(State(reply: reply, handle: nil, outcome: nil))
         let isInterrupted = state.withLock { !($0.reply?.onInterrupt(self) ?? true) }
         if isInterrupted { interrupted() }
@@ -114,7 +132,7 @@ final class PendingOpen: Interruptible {
                 let reply = state.reply.take()
             else { return nil }
             state.handle = nil
-            return Answer(reply: reply, handle: handle, outcome: outcome)
+            return Answer(reply: reply, handle: handle, outcome: outcome, knownSize: knownSize)
         }
         answer?.send()
     }
@@ -124,12 +142,14 @@ final class PendingOpen: Interruptible {
         let reply: OpenReply
         let handle: MediaHandle
         let outcome: Result<LearnedMedia?, MediaError>
+        let knownSize: Int64
 
         consuming func send() {
             switch outcome {
             // A server that is down: pages that the kernel has can still be read, all else fails at the read.
             case .success, .failure(.unavailable), .failure(.timedOut), .failure(.noMemory):
-                reply.send(OpenFile(handle))
+                let learned = try? outcome.get()
+                reply.send(OpenFile(handle, toldSize: learned?.size ?? knownSize))
             case .failure(let error): reply.fail(Errno(error))
             }
         }

@@ -177,7 +177,7 @@ package final class PeekFilesystem: FileSystem {
             }
             guard var opened = try source(of: node) else { throw Errno.noEntry }
             opened.standIn = try standIn(for: opened)
-            let pending = PendingOpen(reply)
+            let pending = PendingOpen(reply, knownSize: tree.sizes.size(of: node) ?? opened.source.size ?? 0)
             let handle = media.open(
                 opened.standIn.map(Self.source) ?? opened.source,
                 learned: { [weak self, opened] in self?.learned($0, of: opened, pending) },

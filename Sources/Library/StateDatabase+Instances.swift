@@ -42,7 +42,8 @@ extension StateDatabase {
         return found
     }
 
-    /// Adds an instance. Without a priority it comes last. The URL is stored as it is given: it was normalised by whoever
+    /// Adds an instance; one that was removed and has the same URL comes back, with what people said about it and the
+    /// names of its things. Without a priority it comes last. The URL is stored as it is given: it was normalised by whoever
     /// parsed it. Throws `InstanceError` when the name is taken or cannot be a directory.
     @discardableResult
     package func addInstance(
@@ -53,6 +54,19 @@ extension StateDatabase {
         return try pool.write { db in
             try Self.refuseTaken(name, except: nil, db)
             let last = try Int64.fetchOne(db, sql: "SELECT max(priority) FROM instance WHERE removed_at IS NULL")
+            let former = try Int64.fetchOne(
+                db,
+                sql: "SELECT number FROM instance WHERE url = ? AND removed_at IS NOT NULL ORDER BY removed_at DESC",
+                arguments: [url])
+            if let former {
+                try db.execute(
+                    sql: """
+                        UPDATE instance SET name = ?, api_key = ?, enabled = ?, priority = ?, trust = ?,
+                            removed_at = NULL WHERE number = ?
+                        """,
+                    arguments: [name, apiKey, enabled, priority ?? (last ?? 0) + 10, trust.stored, former])
+                return try Self.fetch(former, db)
+            }
             try db.execute(
                 sql: """
                     INSERT INTO instance (uuid, name, url, api_key, enabled, priority, trust, created_at)

@@ -75,6 +75,24 @@ import Testing
         #expect(try box.catalogue.node(.merged, .performer, named: "Ann B")?.number == merged.number)
     }
 
+    @Test func `a server that is removed and added again finds its names and what people said`() throws {
+        let box = try Sandbox()
+        let a = try box.instance("a")
+        let records = [record(a, .scene, 1, "One"), record(a, .scene, 2, "One")]
+        try box.sync(a, records)
+        let before = try box.catalogue.nodes(.merged, .scene).map { "\($0.number) \($0.name)" }
+        let ref = EntityRef(instance: a, kind: .scene, id: 1)
+        try box.state.setPersonal(.rating, .integer(85), of: [ref], uid: 1)
+        try box.state.removeInstance(a, purge: false)
+        try box.index.forget(a)
+        try Derivation(state: box.state, index: box.index).run()
+        #expect(try box.names(.merged, .scene).isEmpty)
+        #expect(try box.instance("a") == a)
+        try box.sync(a, records)
+        #expect(try box.catalogue.nodes(.merged, .scene).map { "\($0.number) \($0.name)" } == before)
+        #expect(try box.state.personal(.rating, of: [ref], uid: 1) == .integer(85))
+    }
+
     @Test func `deleting the index changes no name and no number`() throws {
         let box = try Sandbox()
         let a = try box.instance("a")
