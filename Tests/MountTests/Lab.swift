@@ -37,6 +37,8 @@ final class Lab: Sendable {
         guard mkdtemp(&template) != nil else { throw Failure("/tmp") }
         directory = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         mountPoint = directory + "/mnt"
+        // Other users of the mount pass through here; the library beside it is private by itself.
+        guard chmod(directory, 0o711) == 0 else { throw Failure(directory) }
         guard mkdir(mountPoint, 0o755) == 0 else { throw Failure(mountPoint) }
         Thread.detachNewThread { [isOver, weak self] in
             if isOver.wait(timeout: .now() + Self.watchdogSeconds) == .timedOut { self?.killDaemon() }

@@ -13,6 +13,16 @@ extension Path {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// The names that `listxattr` gives.
+    func attributeNames() throws -> [String] {
+        let bytes = try [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, initialized in
+            let got = buffer.withMemoryRebound(to: CChar.self) { listxattr(text, $0.baseAddress, $0.count) }
+            guard got >= 0 else { throw Failure(text) }
+            initialized = got
+        }
+        return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    }
+
     func setAttribute(_ name: String, _ value: String) throws {
         guard setxattr(text, name, value, value.utf8.count, 0) == 0 else { throw Failure(text) }
     }

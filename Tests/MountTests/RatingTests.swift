@@ -61,6 +61,42 @@ struct RatingTests {
         }
     }
 
+    @Test func `every user of the machine has ratings of their own`() throws {
+        try Lab.with { lab in
+            try lab.addAtticAndCellar()
+            try lab.mount()
+            let scenes = lab.root / "scenes"
+            let path = try #require(try scenes.list().map { scenes / $0 }.first { $0.ref != nil })
+            try path.setAttribute(Self.rating, "85")
+            try asNobody {
+                #expect(try path.rating() == nil)
+                try path.setAttribute(Self.rating, "20")
+                #expect(try path.read(count: 10).count == 10)
+            }
+            #expect(try path.rating() == "85")
+            try path.removeAttribute(Self.rating)
+            try lab.remount()
+            #expect(try path.rating() == nil)
+            try asNobody {
+                let rating = try path.rating()
+                #expect(rating == "20")
+            }
+        }
+    }
+
+    /// Makes calls on files as another user. The kernel keeps this identity for each thread, and every test has its own.
+    private func asNobody(_ body: () throws -> Void) throws {
+        // sys/fsuid.h is in no module of this platform.
+        let symbol = try #require(dlsym(nil, "setfsuid"))
+        let setfsuid = unsafeBitCast(symbol, to: (@convention(c) (uid_t) -> CInt).self)
+        let nobody: uid_t = 65534
+        _ = setfsuid(nobody)
+        defer { _ = setfsuid(0) }
+        // It tells the one that was in force before.
+        #expect(setfsuid(nobody) == CInt(nobody))
+        try body()
+    }
+
     /// The merged directory that a performer is part of.
     private func performer(_ lab: Lab, _ ref: Ref) throws -> Path {
         let all = lab.root / "performers"
