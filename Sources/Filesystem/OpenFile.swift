@@ -145,11 +145,11 @@ final class PendingOpen: Interruptible {
         let knownSize: Int64
 
         consuming func send() {
+            let told = (try? outcome.get())?.size ?? knownSize
             switch outcome {
             // A server that is down: pages that the kernel has can still be read, all else fails at the read.
             case .success, .failure(.unavailable), .failure(.timedOut), .failure(.noMemory):
-                let learned = try? outcome.get()
-                reply.send(OpenFile(handle, toldSize: learned?.size ?? knownSize))
+                reply.send(OpenFile(handle, toldSize: told))
             case .failure(let error): reply.fail(Errno(error))
             }
         }
