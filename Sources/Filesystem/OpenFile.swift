@@ -86,6 +86,8 @@ final class PendingOpen: Interruptible {
         var outcome: Result<LearnedMedia?, MediaError>?
         /// The kernel has to forget what it knows of the file first.
         var isHeld = false
+        /// The kernel may still believe that the file is longer.
+        var isShorter = false
     }
 
     private let state: Mutex<State>
@@ -110,8 +112,14 @@ final class PendingOpen: Interruptible {
         finish()
     }
 
-    /// Nothing is answered before `letGo`.
-    func hold() { state.withLock { $0.isHeld = true } }
+    /// Nothing is answered before `letGo`. A file that is shorter than it was is read past the page cache by this open: in
+    /// the cache a short answer may be filled with zeros up to the old size, and here it is the end.
+    func hold(isShorter: Bool) {
+        state.withLock { state in
+            state.isHeld = true
+            state.isShorter = isShorter
+        }
+    }
 
     func letGo() {
         state.withLock { $0.isHeld = false }
@@ -132,7 +140,9 @@ final class PendingOpen: Interruptible {
                 let reply = state.reply.take()
             else { return nil }
             state.handle = nil
-            return Answer(reply: reply, handle: handle, outcome: outcome, knownSize: knownSize)
+            return Answer(
+                reply: reply, handle: handle, outcome: outcome, knownSize: knownSize,
+                options: state.isShorter ? .directIO : [])
         }
         answer?.send()
     }
@@ -143,13 +153,14 @@ final class PendingOpen: Interruptible {
         let handle: MediaHandle
         let outcome: Result<LearnedMedia?, MediaError>
         let knownSize: Int64
+        let options: OpenOptions
 
         consuming func send() {
             let told = (try? outcome.get())?.size ?? knownSize
             switch outcome {
             // A server that is down: pages that the kernel has can still be read, all else fails at the read.
             case .success, .failure(.unavailable), .failure(.timedOut), .failure(.noMemory):
-                reply.send(OpenFile(handle, toldSize: told))
+                reply.send(OpenFile(handle, toldSize: told), options)
             case .failure(let error): reply.fail(Errno(error))
             }
         }

@@ -267,7 +267,7 @@ package final class PeekFilesystem: FileSystem {
         // With other bytes all pages go, with another size only the attributes; and who opens waits for that, so that
         // neither an old page nor an old size is seen behind the open.
         if isOther || isResized, let notifier {
-            pending.hold()
+            pending.hold(isShorter: media.size < opened.source.size ?? 0)
             notifier.invalidateInode(node.inode, offset: isOther ? 0 : -1) { pending.letGo() }
         }
         guard let entry = opened.media, opened.standIn == nil,

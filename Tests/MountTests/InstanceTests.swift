@@ -64,6 +64,22 @@ struct InstanceTests {
         }
     }
 
+    @Test func `what people said is there again when a removed server is added again`() throws {
+        try Lab.with { lab in
+            try lab.addAtticAndCellar()
+            try lab.mount()
+            let path = try #require(merged(lab, "attic").first { $0.sources.count == 1 })
+            let ref = try #require(path.ref)
+            try path.setAttribute("user.peekfs.rating", "85")
+            try lab.succeed("instance", "remove", "attic", "--yes")
+            #expect(eventually { !path.exists })
+            try lab.addInstance("attic")
+            #expect(eventually { path.exists })
+            #expect(path.ref == ref)
+            #expect(try path.rating() == "85")
+        }
+    }
+
     /// The ids of the scenes that an instance lists.
     private func ids(_ lab: Lab, _ server: String) -> [Int] {
         let directory = lab.root / "instances" / server / "scenes"
