@@ -88,6 +88,8 @@ extension IndexDatabase {
         return try pool.write { db in
             let key: StatementArguments = [pass.instance.rawValue, kind.rawValue, pass.number]
             try db.execute(
+                sql: "INSERT OR REPLACE INTO complete (instance, kind, pass) VALUES (?, ?, ?)", arguments: key)
+            try db.execute(
                 sql: "UPDATE member SET missed = missed + 1 WHERE instance = ? AND kind = ? AND pass < ?",
                 arguments: key)
             let total =
@@ -217,7 +219,7 @@ extension IndexDatabase {
     /// Forgets everything that one instance said. Rows of the others stay as they are.
     package func forget(_ instance: InstanceNumber) throws {
         try pool.write { db in
-            for table in ["member", "file", "stash_id", "edge", "caption", "sidecar", "set_aside", "pass"] {
+            for table in ["member", "file", "stash_id", "edge", "caption", "sidecar", "set_aside", "pass", "complete"] {
                 try db.execute(sql: "DELETE FROM \(table) WHERE instance = ?", arguments: [instance.rawValue])
             }
         }

@@ -7,7 +7,7 @@ package final class IndexDatabase: Sendable {
     package let path: String
 
     /// Raised with every change of the tables: an index of another version is thrown away and synced again.
-    private static let version = 1
+    private static let version = 2
 
     /// Opens `directory/index.sqlite`; an index of another version, of another library or a damaged one is replaced
     /// by an empty one.
@@ -156,11 +156,24 @@ package final class IndexDatabase: Sendable {
             instance INTEGER NOT NULL, started INTEGER NOT NULL, finished INTEGER, error TEXT
         );
 
+        -- The last pass over each kind that saw everything its server has.
+        CREATE TABLE complete (
+            instance INTEGER NOT NULL, kind INTEGER NOT NULL, pass INTEGER NOT NULL,
+            PRIMARY KEY (instance, kind)
+        ) WITHOUT ROWID;
+
         -- Derived from here on, by one place. Members of an entity in priority order: rank 0 leads.
         CREATE TABLE entity_member (
             entity INTEGER NOT NULL, rank INTEGER NOT NULL, number INTEGER NOT NULL,
             PRIMARY KEY (entity, rank)
         ) WITHOUT ROWID;
+
+        -- Evidence that would have put two members of one server into one entity. `strength` is 0 for what a person
+        -- said, 1 for a shared id, 2 for an equal file; `text` says which; the members go by their numbers.
+        CREATE TABLE refusal (
+            strength INTEGER NOT NULL, kind INTEGER NOT NULL, text TEXT NOT NULL,
+            first INTEGER NOT NULL, second INTEGER NOT NULL
+        );
 
         -- What has a name in a tree. `member` is the number of the member that serves its file or leads it.
         CREATE TABLE node (

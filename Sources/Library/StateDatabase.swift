@@ -34,83 +34,19 @@ package final class StateDatabase: Sendable {
         }
     }
 
-    private static let version = 1
-
+    /// Brings the tables to the present version, all steps in the one transaction that this runs in.
     private static func migrate(_ db: Database, path: String) throws {
         let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
-        guard found <= version else { throw StoreError.newer(path: path, found: found, known: version) }
-        guard found < version else { return }
-        try db.execute(
-            sql: """
-                CREATE TABLE setting (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
-
-                -- A removed instance keeps its row and number: what people said about it stays under that number.
-                CREATE TABLE instance (
-                    number INTEGER PRIMARY KEY AUTOINCREMENT,
-                    uuid TEXT NOT NULL UNIQUE,
-                    name TEXT NOT NULL,
-                    url TEXT NOT NULL,
-                    api_key TEXT,
-                    enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
-                    priority INTEGER NOT NULL,
-                    trust TEXT NOT NULL,
-                    created_at INTEGER NOT NULL,
-                    removed_at INTEGER
-                );
-                CREATE UNIQUE INDEX instance_name ON instance (name COLLATE NOCASE) WHERE removed_at IS NULL;
-
-                -- Every thing that any server ever showed, with the number that makes its inode. `entity` is the
-                -- number of the entity that it was part of when identities were last computed.
-                CREATE TABLE member (
-                    number INTEGER PRIMARY KEY AUTOINCREMENT,
-                    instance INTEGER NOT NULL REFERENCES instance (number),
-                    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 7),
-                    id INTEGER NOT NULL CHECK (id > 0),
-                    entity INTEGER NOT NULL,
-                    UNIQUE (instance, kind, id)
-                );
-                CREATE INDEX member_entity ON member (entity);
-
-                -- Names once given. `key` is the name folded for comparison. `source` is the member whose title it was
-                -- made of, `stem` and `extension` what that member wished for then: a path changes only when they do.
-                -- A name that is no longer current still resolves until another needs it.
-                CREATE TABLE name (
-                    scope INTEGER NOT NULL,
-                    kind INTEGER NOT NULL,
-                    key TEXT NOT NULL,
-                    name TEXT NOT NULL,
-                    stem TEXT NOT NULL,
-                    extension TEXT NOT NULL,
-                    number INTEGER NOT NULL,
-                    source INTEGER NOT NULL,
-                    current INTEGER NOT NULL CHECK (current IN (0, 1)),
-                    PRIMARY KEY (scope, kind, key)
-                ) WITHOUT ROWID;
-                CREATE UNIQUE INDEX name_current ON name (scope, number) WHERE current = 1;
-
-                -- One value that one person gave one member. NULL is a value that was taken back: being newer, it wins
-                -- over what another member of the same entity still has.
-                CREATE TABLE personal (
-                    uid INTEGER NOT NULL CHECK (uid >= 0),
-                    instance INTEGER NOT NULL REFERENCES instance (number),
-                    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 7),
-                    id INTEGER NOT NULL CHECK (id > 0),
-                    field INTEGER NOT NULL,
-                    value NUMERIC,
-                    changed_at INTEGER NOT NULL,
-                    PRIMARY KEY (uid, instance, kind, id, field),
-                    CHECK (CASE field
-                        WHEN 1 THEN value IS NULL OR (typeof(value) = 'integer' AND value BETWEEN 0 AND 100)
-                        WHEN 2 THEN value IS NULL OR value IN (0, 1)
-                        WHEN 3 THEN value IS NULL OR value >= 0
-                        WHEN 4 THEN value IS NULL OR (typeof(value) = 'integer' AND value >= 0)
-                        WHEN 5 THEN value IS NULL OR typeof(value) = 'integer'
-                        ELSE 0 END)
-                ) WITHOUT ROWID;
-                """)
-        try db.execute(
-            sql: "INSERT INTO setting (key, value) VALUES ('library', ?)", arguments: [UUID().uuidString.lowercased()])
-        try db.execute(sql: "PRAGMA user_version = \(version)")
+        let known = StateSchema.steps.count
+        guard found <= known else { throw StoreError.newer(path: path, found: found, known: known) }
+        guard found < known else { return }
+        for step in StateSchema.steps[found...] { try db.execute(sql: step) }
+        if found == 0 {
+            try db.execute(
+                sql: "INSERT INTO setting (key, value) VALUES ('library', ?)",
+                arguments: [UUID().uuidString.lowercased()])
+        }
+        try db.execute(sql: "PRAGMA user_version = \(known)")
     }
 }
 
