@@ -61,13 +61,13 @@ final class ExtendedAttributes: Sendable {
             // A file shows what its own server says of it before what others say.
             return Subject(
                 shown: shown, ranked: [shown] + sources.filter { $0 != shown }, sources: sources,
-                rated: try rated(entity, shown), scope: .merged, number: entity)
+                rated: try rated(shown), scope: .merged, number: entity)
         case .entity(.merged, let number):
             guard let entity = try catalogue.node(.merged, number)?.number else { return nil }
             let sources = try catalogue.members(ofEntity: entity)
             return try sources.first.map {
                 Subject(
-                    shown: $0, ranked: sources, sources: sources, rated: try rated(entity, $0), scope: .merged,
+                    shown: $0, ranked: sources, sources: sources, rated: try rated($0), scope: .merged,
                     number: entity)
             }
         case .entity(let scope, let member):
@@ -76,14 +76,14 @@ final class ExtendedAttributes: Sendable {
             }
             return Subject(
                 shown: shown, ranked: [shown], sources: try catalogue.members(ofEntity: entity),
-                rated: try rated(entity, shown), scope: scope, number: member)
+                rated: try rated(shown), scope: scope, number: member)
         default: return nil
         }
     }
 
-    private func rated(_ entity: NodeNumber, _ shown: EntityRef) throws -> [EntityRef] {
-        let known = try catalogue.state.members(ofEntity: entity)
-        return known.contains(shown) ? known : known + [shown]
+    private func rated(_ shown: EntityRef) throws -> [EntityRef] {
+        let known = try catalogue.state.members(togetherWith: shown)
+        return known.isEmpty ? [shown] : known
     }
 
     // MARK: Reading

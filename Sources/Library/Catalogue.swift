@@ -149,11 +149,11 @@ package final class Catalogue: Sendable {
     /// Names are bytes to the kernel: two spellings of one text (Swift's ==) are two names.
     private static func isEqual(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
 
-    /// The thing with this number, listed or not. In the merged tree the number of any member finds its entity: when
-    /// two entities became one, the number and the name that were given up lead to it.
+    /// The thing with this number, listed or not. In the merged tree a number that was given up, because two entities
+    /// became one or a thing was replaced at its server, finds what has its place now.
     package func node(_ scope: Scope, _ number: NodeNumber) throws -> Node? {
         if let found = try exactNode(scope, number) { return found }
-        guard scope == .merged, let entity = try entity(of: number), entity != number else { return nil }
+        guard scope == .merged, let entity = try state.entity(of: number), entity != number else { return nil }
         return try exactNode(scope, entity)
     }
 

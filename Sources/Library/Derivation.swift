@@ -4,7 +4,7 @@ import GRDB
 /// What follows from what the servers said: numbers, entities, names, listings. The one place that writes them.
 ///
 /// Everything is computed again from the members; what must not change (numbers, names) is read from the state
-/// database and only added to. Readers of the index see the old tables until the last commit, then the new ones.
+/// database and only added to. Readers of the index see the old tables until the one commit at the end, then the new ones.
 package struct Derivation {
     private let state: StateDatabase
     private let index: IndexDatabase
@@ -15,10 +15,7 @@ package struct Derivation {
     }
 
     /// Runs it. Of two at a time, also in two processes, one waits for the other.
-    ///
-    /// - Returns: Evidence that was refused because it would have put two members of one server into one entity.
-    @discardableResult
-    package func run() throws -> [Identity.Refusal] {
+    package func run() throws {
         let lock = open(index.path + ".derive-lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         defer { close(lock) }
         while flock(lock, LOCK_EX) != 0 {
@@ -33,196 +30,148 @@ package struct Derivation {
         configuration.prepareDatabase { db in
             try db.execute(sql: "ATTACH DATABASE ? AS state", arguments: [statePath])
             try db.execute(sql: "PRAGMA main.synchronous = NORMAL; PRAGMA state.synchronous = FULL")
-            try db.execute(sql: "PRAGMA temp_store = MEMORY; PRAGMA main.cache_size = -65536")
+            try db.execute(sql: "PRAGMA main.cache_size = -65536; PRAGMA temp.cache_size = -16384")
         }
         let queue = try DatabaseQueue(path: index.path, configuration: configuration)
         defer { try? queue.close() }
-        return try queue.inDatabase { db in
+        try queue.inDatabase { db in
             // The state database is written in transactions of its own, before what refers to it: in WAL mode a
             // transaction over two files is not atomic between them (sqlite.org/lang_attach.html). All are deferred
             // and start with a write: an immediate one would lock both files and hold up people's ratings.
-            try db.inTransaction(.deferred) {
-                try prepareInstances(db)
-                return .commit
-            }
-            try db.inTransaction(.deferred) {
-                try dropForeignNumbers(db)
-                return .commit
-            }
-            if try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM main.member WHERE number IS NULL)") == true {
-                try db.inTransaction(.deferred) {
-                    try giveNumbers(db)
-                    return .commit
-                }
-            }
-            try db.inTransaction(.deferred) {
-                try copyNumbers(db)
-                return .commit
-            }
-            let identity = try joinMembers(db)
-            try storeEntities(identity.numbers, db)
-            try db.inTransaction(.deferred) {
-                try writeEntityMembers(db)
-                return .commit
-            }
+            try prepare(db)
+            try Succession(db: db).run()
+            try giveNumbers(db)
+            let refusals = try EntityAssignment(db: db).run()
+            try rankMembers(db)
             try NameAssignment(db: db).run()
             try db.inTransaction(.deferred) {
+                try copyNumbers(db)
+                try copyEntities(db)
+                try store(refusals, db)
                 try TreeTables(db: db).rebuild()
                 try db.execute(
                     sql: "UPDATE main.setting SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'")
                 return .commit
             }
-            return identity.refusals
         }
     }
 
-    /// `temp.active`: the enabled instances; rank 0 wins conflicts.
-    private func prepareInstances(_ db: Database) throws {
+    private func prepare(_ db: Database) throws {
         try db.execute(
             sql: """
+                -- The enabled instances; rank 0 wins conflicts.
                 CREATE TEMP TABLE active (instance INTEGER PRIMARY KEY, rank INTEGER NOT NULL, name TEXT NOT NULL);
                 INSERT INTO temp.active
                 SELECT number, ROW_NUMBER() OVER (ORDER BY priority, number) - 1, name
                 FROM state.instance WHERE removed_at IS NULL AND enabled;
 
-                -- A sync may add rows at any moment: those without a number are for the next run.
-                CREATE TEMP VIEW known AS SELECT * FROM main.member WHERE number IS NOT NULL AND entity IS NOT NULL;
+                -- Everything that is at a server, with its number. A sync may add rows at any moment: those that have no
+                -- number are for the next run. What was replaced at its server is there no more, although deleting it
+                -- waits for a second pass. `placed` is whether it was in the tables until now.
+                CREATE TEMP VIEW known AS
+                SELECT m.instance, m.kind, m.id, s.number, s.entity, s.spare, m.number IS s.number AS placed,
+                    m.title, m.stem, m.extension, m.key
+                FROM main.member m JOIN state.member s
+                    ON s.instance = m.instance AND s.kind = m.kind AND s.id = m.id
+                JOIN state.instance i ON i.number = m.instance AND i.removed_at IS NULL
+                WHERE NOT EXISTS (SELECT 1 FROM state.successor o
+                    WHERE o.instance = m.instance AND o.kind = m.kind AND o.id = m.id);
+
+                -- The same once it is in the tables.
+                CREATE TEMP VIEW placed AS SELECT * FROM main.member WHERE number IS NOT NULL;
                 """)
     }
 
-    /// Numbers that the state database does not know (it was restored from a backup) would point to other things.
-    private func dropForeignNumbers(_ db: Database) throws {
-        try db.execute(
-            sql: """
-                UPDATE main.member SET number = NULL, entity = NULL WHERE number IS NOT NULL AND NOT EXISTS (
-                    SELECT 1 FROM state.member s WHERE s.number = main.member.number
-                    AND s.instance = main.member.instance AND s.kind = main.member.kind AND s.id = main.member.id)
-                """)
-    }
-
+    /// Numbers for what is new, in order of ids, so that older things have lower ones.
     private func giveNumbers(_ db: Database) throws {
         try db.execute(
             sql: """
-                INSERT OR IGNORE INTO state.member (instance, kind, id, entity)
-                SELECT instance, kind, id, 0 FROM main.member WHERE number IS NULL ORDER BY instance, kind, id
+                CREATE TEMP TABLE newcomer (position INTEGER PRIMARY KEY, instance INTEGER, kind INTEGER, id INTEGER);
+                INSERT INTO temp.newcomer (instance, kind, id)
+                SELECT m.instance, m.kind, m.id FROM main.member m WHERE m.number IS NULL AND NOT EXISTS (
+                    SELECT 1 FROM state.member s WHERE s.instance = m.instance AND s.kind = m.kind AND s.id = m.id)
+                ORDER BY m.instance, m.kind, m.id
                 """)
-        guard db.changesCount > 0 else { return }
-        try db.execute(sql: "UPDATE state.member SET entity = number WHERE entity = 0")
+        try Portions(db: db).run(over: "newcomer") { range in
+            try db.execute(
+                sql: """
+                    INSERT OR IGNORE INTO state.member (instance, kind, id, entity)
+                    SELECT instance, kind, id, 0 FROM temp.newcomer WHERE position BETWEEN ? AND ? ORDER BY position
+                    """, arguments: [range.lowerBound, range.upperBound])
+            try db.execute(sql: "UPDATE state.member SET entity = number WHERE entity = 0")
+        }
     }
 
-    private func copyNumbers(_ db: Database) throws {
+    /// `temp.entity_member`: the members of every entity, those of switched-off servers left out; rank 0 leads.
+    private func rankMembers(_ db: Database) throws {
         try db.execute(
             sql: """
-                UPDATE main.member SET (number, entity) = (
-                    SELECT s.number, s.entity FROM state.member s WHERE s.instance = main.member.instance
-                    AND s.kind = main.member.kind AND s.id = main.member.id)
-                WHERE number IS NULL
+                CREATE TEMP TABLE entity_member (
+                    entity INTEGER NOT NULL, rank INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (entity, rank)
+                ) WITHOUT ROWID;
+                INSERT INTO temp.entity_member (entity, rank, number)
+                SELECT m.entity, ROW_NUMBER() OVER (PARTITION BY m.entity ORDER BY a.rank, m.id) - 1, m.number
+                FROM temp.known m JOIN temp.active a USING (instance);
                 """)
     }
 
-    /// Identity over all servers in the index, the switched-off ones too: switching one off takes its things out of
-    /// the tree but does not take apart what it holds together.
-    private func joinMembers(
-        _ db: Database
-    ) throws -> (numbers: [NodeNumber: NodeNumber], refusals: [Identity.Refusal]) {
-        let order = try Int64.fetchAll(db, sql: "SELECT number FROM state.instance ORDER BY url, number")
-        let places = Dictionary(
-            uniqueKeysWithValues: order.enumerated().map { (InstanceNumber($0.element), $0.offset) })
-        let joined = Identity.join(try evidence(db), order: places)
-
-        var known: [NodeNumber: NodeNumber] = [:]
-        var entities = joined.entities
-        let together = Set(entities.joined().map(\.number))
-        let rows = try Row.fetchCursor(
-            db, sql: "SELECT number, entity, instance, kind, id FROM main.member WHERE number <> entity")
-        while let row = try rows.next() {
-            let number = NodeNumber(row["number"])
-            known[number] = NodeNumber(row["entity"])
-            guard !together.contains(number), let member = Self.member(row) else { continue }
-            entities.append([member])
-        }
-        var live = Set<NodeNumber>()
-        for number in Set(known.values) {
-            let found = try Bool.fetchOne(
-                db.cachedStatement(sql: "SELECT 1 FROM main.member WHERE number = ?"), arguments: [number.rawValue])
-            if found == true { live.insert(number) }
-        }
-        return (Identity.numbers(of: entities, known: known, live: live), joined.refusals)
+    /// The index shows numbers and entities as the state database has them, whatever it had before: also after the state
+    /// database was restored from a backup. What was replaced at its server has none.
+    private func copyNumbers(_ db: Database) throws {
+        // First away with what is not so any more: numbers are unique at every moment.
+        try db.execute(
+            sql: """
+                UPDATE main.member SET number = NULL, entity = NULL WHERE number IS NOT NULL AND NOT EXISTS (
+                    SELECT 1 FROM temp.known k WHERE k.instance = main.member.instance AND k.kind = main.member.kind
+                    AND k.id = main.member.id AND k.number = main.member.number AND k.entity = main.member.entity);
+                UPDATE main.member SET number = k.number, entity = k.entity FROM temp.known k
+                WHERE main.member.number IS NULL AND k.instance = main.member.instance
+                    AND k.kind = main.member.kind AND k.id = main.member.id;
+                """)
     }
 
-    private func evidence(_ db: Database) throws -> [Identity.Evidence] {
-        // Only what more than one server has can join anything.
-        let shared = """
-            SELECT key, number, instance, kind, id FROM found
-            WHERE key IN (SELECT key FROM found GROUP BY key HAVING count(DISTINCT instance) > 1) ORDER BY key
-            """
-        let stashIDs = """
-            WITH found AS (
-                SELECT '1 ' || m.kind || ' ' || s.endpoint || char(10) || s.stash_id AS key,
-                    m.number, m.instance, m.kind, m.id
-                FROM main.stash_id s JOIN temp.known m USING (instance, kind, id)) \(shared)
-            """
-        let files = """
-            WITH found AS (
-                SELECT '2 ' || m.kind || ' ' || f.oshash || ' ' || f.size AS key, m.number, m.instance, m.kind, m.id
-                FROM main.file f JOIN temp.known m USING (instance, kind, id)
-                WHERE f.position = 0 AND f.oshash IS NOT NULL AND f.size > 0 AND m.kind IN (1, 7)
-                UNION ALL
-                SELECT '3 ' || m.kind || ' ' || f.md5, m.number, m.instance, m.kind, m.id
-                FROM main.file f JOIN temp.known m USING (instance, kind, id)
-                WHERE f.position = 0 AND f.md5 IS NOT NULL AND f.size > 0 AND m.kind IN (1, 7)) \(shared)
-            """
-        var evidence: [Identity.Evidence] = []
-        for sql in [stashIDs, files] {
-            var key: String?
-            var members: [Identity.Member] = []
-            let rows = try Row.fetchCursor(db, sql: sql)
-            while let row = try rows.next() {
-                let next: String = row["key"]
-                if let before = key, before != next {
-                    evidence.append(Identity.Evidence(key: before, members: members))
-                    members = []
-                }
-                key = next
-                if let member = Self.member(row) { members.append(member) }
-            }
-            if let key { evidence.append(Identity.Evidence(key: key, members: members)) }
-        }
-        return evidence
-    }
-
-    private static func member(_ row: Row) -> Identity.Member? {
-        guard let kind = Kind(rawValue: row["kind"]) else { return nil }
-        return Identity.Member(
-            number: NodeNumber(row["number"]),
-            ref: EntityRef(instance: InstanceNumber(row["instance"]), kind: kind, id: row["id"]))
-    }
-
-    private func storeEntities(_ numbers: [NodeNumber: NodeNumber], _ db: Database) throws {
-        for table in ["state.member", "main.member"] {
-            let changed = try numbers.filter { member, entity in
-                try Int64.fetchOne(
-                    db.cachedStatement(sql: "SELECT entity FROM \(table) WHERE number = ?"),
-                    arguments: [member.rawValue]) != entity.rawValue
-            }
-            guard !changed.isEmpty else { continue }
-            try db.inTransaction(.deferred) {
-                let statement = try db.makeStatement(sql: "UPDATE \(table) SET entity = ? WHERE number = ?")
-                for (member, entity) in changed {
-                    try statement.execute(arguments: [entity.rawValue, member.rawValue])
-                }
-                return .commit
-            }
-        }
-    }
-
-    private func writeEntityMembers(_ db: Database) throws {
+    private func copyEntities(_ db: Database) throws {
         try db.execute(
             sql: """
                 DELETE FROM main.entity_member;
-                INSERT INTO main.entity_member (entity, rank, number)
-                SELECT m.entity, ROW_NUMBER() OVER (PARTITION BY m.entity ORDER BY a.rank) - 1, m.number
-                FROM temp.known m JOIN temp.active a USING (instance);
+                INSERT INTO main.entity_member SELECT entity, rank, number FROM temp.entity_member;
                 """)
+    }
+
+    private func store(_ refusals: [Identity.Refusal], _ db: Database) throws {
+        try db.execute(sql: "DELETE FROM main.refusal")
+        for refusal in refusals {
+            try db.execute(
+                sql: "INSERT INTO main.refusal (strength, kind, text, first, second) VALUES (?, ?, ?, ?, ?)",
+                arguments: [
+                    refusal.strength.rawValue, refusal.first.ref.kind.rawValue, refusal.text,
+                    refusal.first.number.rawValue, refusal.second.number.rawValue,
+                ])
+        }
+    }
+}
+
+/// Bulk writes to the state database in portions: each holds its write lock for milliseconds, and between two of them
+/// people's ratings get through.
+struct Portions {
+    let db: Database
+
+    private static let rows: Int64 = 500
+    /// Microseconds; more than a waiting writer lets pass between two looks at the lock.
+    private static let pause: UInt32 = 3000
+
+    /// Runs `body` for ranges of `position`, from 1 to the last one in a temporary table, each in a transaction.
+    func run(over table: String, body: (ClosedRange<Int64>) throws -> Void) throws {
+        let last = try Int64.fetchOne(db, sql: "SELECT max(position) FROM temp.\(table)") ?? 0
+        var start: Int64 = 1
+        while start <= last {
+            let range = start...min(start + Self.rows - 1, last)
+            try db.inTransaction(.deferred) {
+                try body(range)
+                return .commit
+            }
+            start = range.upperBound + 1
+            if start <= last { usleep(Self.pause) }
+        }
     }
 }

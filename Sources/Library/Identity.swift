@@ -1,8 +1,9 @@
 /// Which members of several servers are one thing: pure, no I/O.
 ///
-/// Members are joined by evidence: a shared `(endpoint, stash_id)`, or an equal file. All evidence is looked at in one
-/// order that depends on nothing but its own text, so the result is the same whatever the order in which servers were
-/// added or synced. An entity holds at most one member of a server: evidence that would break this is refused.
+/// Members are joined by evidence: what a person said, a shared `(endpoint, stash_id)`, or an equal file. All evidence is
+/// looked at in one order that depends on nothing but its own text, so the result is the same whatever the order in
+/// which servers were added or synced. An entity holds at most one member of a server: evidence that would break this is
+/// refused.
 package struct Identity {
     /// One member as identity sees it.
     package struct Member: Sendable, Hashable {
@@ -17,23 +18,41 @@ package struct Identity {
 
     /// Members that one piece of evidence says are the same thing.
     package struct Evidence: Sendable, Hashable {
-        /// Text that sorts: stronger evidence first. `1:endpoint\nid` for a stash id, `2:oshash/size` for a file.
-        package let key: String
+        /// The stronger, the lower: it is looked at first, and what contradicts it is refused. What a person said comes
+        /// before anything that follows from data.
+        package enum Strength: Int64, Sendable, Comparable {
+            case hand = 0
+            case stashID = 1
+            case file = 2
+
+            package static func < (a: Strength, b: Strength) -> Bool { a.rawValue < b.rawValue }
+        }
+
+        package let strength: Strength
+        /// What they share: `https://box/graphql 1b2c…`, `oshash 0123… 5000`, `md5 0123…`; empty for what a person said.
+        package let text: String
+        /// All of one kind.
         package let members: [Member]
 
-        package init(key: String, members: [Member]) {
-            self.key = key
+        package init(_ strength: Strength, _ text: String, _ members: [Member]) {
+            self.strength = strength
+            self.text = text
             self.members = members
         }
     }
 
     /// Evidence that would have put two members of one server into one entity.
     package struct Refusal: Sendable, Hashable {
-        package let key: String
+        package let strength: Evidence.Strength
+        package let text: String
         package let first: Member
         package let second: Member
     }
 
+    /// Where an instance stands among all, by something that does not depend on when it was added (its URL).
+    package typealias Order = [InstanceNumber: Int]
+
+    private let order: Order
     private var parent: [NodeNumber: NodeNumber] = [:]
     private var instances: [NodeNumber: Set<InstanceNumber>] = [:]
     private var members: [NodeNumber: Member] = [:]
@@ -43,44 +62,56 @@ package struct Identity {
     ///
     /// - Parameters:
     ///   - evidence: In any order.
-    ///   - order: Where an instance stands among all, by something that does not depend on when it was added (its URL).
+    ///   - apart: What a person set apart: only what a person said joins it to anything.
+    ///   - order: The place of every instance.
     /// - Returns: Sets of two or more members, and what was refused.
     package static func join(
-        _ evidence: [Evidence], order: [InstanceNumber: Int]
+        _ evidence: [Evidence], apart: Set<EntityRef> = [], order: Order
     ) -> (entities: [[Member]], refusals: [Refusal]) {
-        var identity = Identity()
-        for piece in evidence.sorted(by: { $0.key < $1.key }) { identity.take(piece, order) }
+        var identity = Identity(order)
+        let pieces = evidence.map { piece in
+            let counts = piece.strength == .hand ? piece.members : piece.members.filter { !apart.contains($0.ref) }
+            return Evidence(piece.strength, piece.text, Set(counts).sorted(by: identity.precedes))
+        }
+        for piece in pieces.sorted(by: identity.precedes) { identity.take(piece) }
         var groups: [NodeNumber: [Member]] = [:]
         for member in identity.members.values { groups[identity.root(member.number), default: []].append(member) }
         let entities = groups.values.filter { $0.count > 1 }.map { $0.sorted { $0.ref < $1.ref } }
         return (entities.sorted { $0[0].ref < $1[0].ref }, identity.refusals)
     }
 
-    private mutating func take(_ piece: Evidence, _ order: [InstanceNumber: Int]) {
-        let sorted = Set(piece.members).sorted {
-            let a = (order[$0.ref.instance] ?? Int.max, $0.ref.kind.rawValue, $0.ref.id)
-            let b = (order[$1.ref.instance] ?? Int.max, $1.ref.kind.rawValue, $1.ref.id)
-            return a < b
-        }
-        guard let anchor = sorted.first else { return }
-        for member in sorted {
+    private init(_ order: Order) { self.order = order }
+
+    private func precedes(_ a: Member, _ b: Member) -> Bool {
+        (order[a.ref.instance] ?? Int.max, a.ref.kind.rawValue, a.ref.id)
+            < (order[b.ref.instance] ?? Int.max, b.ref.kind.rawValue, b.ref.id)
+    }
+
+    private func precedes(_ a: Evidence, _ b: Evidence) -> Bool {
+        if (a.strength, a.text) != (b.strength, b.text) { return (a.strength, a.text) < (b.strength, b.text) }
+        return a.members.lexicographicallyPrecedes(b.members, by: precedes)
+    }
+
+    private mutating func take(_ piece: Evidence) {
+        for member in piece.members {
             members[member.number] = member
             if parent[member.number] == nil {
                 parent[member.number] = member.number
                 instances[member.number] = [member.ref.instance]
             }
         }
-        for member in sorted.dropFirst() { unite(anchor, member, piece.key) }
+        guard let anchor = piece.members.first else { return }
+        for member in piece.members.dropFirst() { unite(anchor, member, piece) }
     }
 
-    private mutating func unite(_ a: Member, _ b: Member, _ key: String) {
+    private mutating func unite(_ a: Member, _ b: Member, _ piece: Evidence) {
         let rootA = root(a.number)
         let rootB = root(b.number)
         guard rootA != rootB else { return }
         let inA = instances[rootA] ?? []
         let inB = instances[rootB] ?? []
         guard inA.isDisjoint(with: inB) else {
-            refusals.append(Refusal(key: key, first: a, second: b))
+            refusals.append(Refusal(strength: piece.strength, text: piece.text, first: a, second: b))
             return
         }
         parent[rootB] = rootA
@@ -101,48 +132,6 @@ package struct Identity {
 }
 
 extension Identity {
-    /// The number that each entity is known by: the oldest number that any of its members was known by, unless a member
-    /// of another entity has the better right to it (the number is that member's own).
-    ///
-    /// - Parameters:
-    ///   - entities: The members of each.
-    ///   - known: The entity number each member had when identities were last computed.
-    ///   - live: Which of those numbers are some member's own that still exists, in `entities` or not.
-    /// - Returns: For every member of `entities` its entity's number.
-    package static func numbers(
-        of entities: [[Member]], known: [NodeNumber: NodeNumber], live: Set<NodeNumber>
-    ) -> [NodeNumber: NodeNumber] {
-        var owner: [NodeNumber: Int] = [:]
-        for (index, members) in entities.enumerated() {
-            for member in members { owner[member.number] = index }
-        }
-        // Every number wished for, with who wishes: the entity that holds the number's own member comes before others.
-        var granted: [Int: NodeNumber] = [:]
-        var holder: [NodeNumber: Int] = [:]
-        for (index, members) in entities.enumerated() {
-            let own = members.map(\.number)
-            let wishes = Set(own.compactMap { known[$0] } + own).sorted()
-            for wish in wishes {
-                // A number whose own member lives in another entity belongs there.
-                if let other = owner[wish] {
-                    if other != index { continue }
-                } else if live.contains(wish) {
-                    continue
-                }
-                // Nobody's member: the first entity (by its lowest reference) that was known by it keeps it.
-                if holder[wish] != nil { continue }
-                holder[wish] = index
-                granted[index] = wish
-                break
-            }
-        }
-        var result: [NodeNumber: NodeNumber] = [:]
-        for (index, members) in entities.enumerated() {
-            for member in members { result[member.number] = granted[index] ?? member.number }
-        }
-        return result
-    }
-
     /// An endpoint in the form in which two are compared: scheme and host in lower case, no default port, no slash at
     /// the end. It is free text at the server (Stash 6), so what is no URL is only trimmed.
     package static func normalise(endpoint: String) -> String {

@@ -105,6 +105,7 @@ package final class IndexDatabase: Sendable {
         );
         CREATE UNIQUE INDEX member_number ON member (number);
         CREATE INDEX member_entity ON member (entity);
+        CREATE INDEX member_missed ON member (instance, kind, id) WHERE missed > 0;
 
         CREATE TABLE file (
             instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL, position INTEGER NOT NULL,
@@ -124,6 +125,7 @@ package final class IndexDatabase: Sendable {
             endpoint TEXT NOT NULL, stash_id TEXT NOT NULL,
             PRIMARY KEY (instance, kind, id, endpoint, stash_id)
         ) WITHOUT ROWID;
+        CREATE INDEX stash_id_value ON stash_id (stash_id, endpoint);
 
         CREATE TABLE edge (
             instance INTEGER NOT NULL, from_kind INTEGER NOT NULL, from_id INTEGER NOT NULL,

@@ -23,108 +23,140 @@ struct NameAssignment {
     }
 
     func run() throws {
+        try freeNames()
+        try collectWanted()
         try keepSources()
-        try giveUncontested()
-        let wishes = try self.wishes()
-        // In portions: each holds the state database's write lock for milliseconds, so that ratings get through.
-        var start = 0
-        while start < wishes.count {
-            let portion = wishes[start..<min(start + 500, wishes.count)]
-            start += portion.count
-            try db.inTransaction(.deferred) {
-                for wish in portion { try give(wish) }
-                return .commit
-            }
+        try collectWishes()
+        // The first in order keeps the plain name, so what is uncontested is given by one statement and the rest of the
+        // same portion after it.
+        try Portions(db: db).run(over: "wish") { range in
+            try giveUncontested(range)
+            for wish in try wishes(range) { try give(wish) }
         }
     }
 
-    /// What of every scope wants which name: one row a thing in the tree. `source` is the member whose title is used:
-    /// the one that it was always made of, else the first in priority order that has a title.
-    private static let wanted = """
-        wanted AS (
-            SELECT 0 AS scope, e.entity AS number, coalesce(
-                (SELECT n.source FROM state.name n JOIN temp.known s ON s.number = n.source AND s.entity = e.entity
-                    WHERE n.scope = 0 AND n.number = e.entity AND n.current = 1),
-                (SELECT x.number FROM main.entity_member y JOIN temp.known x ON x.number = y.number
-                    WHERE y.entity = e.entity ORDER BY x.title IS NULL, y.rank LIMIT 1)) AS source
-            FROM main.entity_member e WHERE e.rank = 0
-            UNION ALL
-            SELECT m.instance, m.number, m.number FROM temp.known m JOIN temp.active USING (instance)
-        )
-        """
+    /// Names of what is at no server any more become former ones, which others may take. What is only out of sight (its
+    /// server is removed, or not synced since the index was made) keeps its names.
+    private func freeNames() throws {
+        try db.execute(
+            sql: """
+                CREATE TEMP TABLE dead (number INTEGER PRIMARY KEY);
+                INSERT INTO temp.dead (number)
+                SELECT s.number FROM state.member s JOIN main.complete USING (instance, kind)
+                JOIN state.instance i ON i.number = s.instance AND i.removed_at IS NULL
+                WHERE NOT EXISTS (SELECT 1 FROM temp.known k
+                    WHERE k.instance = s.instance AND k.kind = s.kind AND k.id = s.id);
+
+                CREATE TEMP TABLE freed (
+                    position INTEGER PRIMARY KEY, scope INTEGER NOT NULL, kind INTEGER NOT NULL, key TEXT NOT NULL);
+                INSERT INTO temp.freed (scope, kind, key)
+                SELECT n.scope, n.kind, n.key FROM temp.dead d
+                JOIN state.member s ON s.number = d.number
+                JOIN state.name n ON n.scope = s.instance AND n.number = d.number AND n.current = 1
+                UNION
+                -- In the merged tree: with the last one of its entity.
+                SELECT n.scope, n.kind, n.key FROM temp.dead d
+                JOIN state.member s ON s.number = d.number
+                JOIN state.name n ON n.scope = 0 AND n.number IN (s.entity, s.number) AND n.current = 1
+                WHERE NOT EXISTS (SELECT 1 FROM state.member o LEFT JOIN temp.dead x ON x.number = o.number
+                    WHERE o.entity = n.number AND x.number IS NULL);
+                """)
+        try Portions(db: db).run(over: "freed") { range in
+            try db.execute(
+                sql: """
+                    UPDATE state.name SET current = 0 WHERE (scope, kind, key) IN (
+                        SELECT scope, kind, key FROM temp.freed WHERE position BETWEEN ? AND ?)
+                    """, arguments: [range.lowerBound, range.upperBound])
+        }
+    }
+
+    /// `temp.wanted`: what of every scope wants a name, one row a thing in the tree. `source` is the member whose title is
+    /// used: the one that it was always made of, else the first in priority order that has a title.
+    private func collectWanted() throws {
+        try db.execute(
+            sql: """
+                CREATE TEMP TABLE wanted (
+                    scope INTEGER NOT NULL, number INTEGER NOT NULL, source INTEGER NOT NULL,
+                    PRIMARY KEY (scope, number)) WITHOUT ROWID;
+                INSERT INTO temp.wanted
+                SELECT 0, e.entity, coalesce(
+                    (SELECT n.source FROM state.name n JOIN temp.known s ON s.number = n.source AND s.entity = e.entity
+                        WHERE n.scope = 0 AND n.number = e.entity AND n.current = 1),
+                    (SELECT x.number FROM temp.entity_member y JOIN temp.known x ON x.number = y.number
+                        WHERE y.entity = e.entity ORDER BY x.title IS NULL, y.rank LIMIT 1), e.number)
+                FROM temp.entity_member e WHERE e.rank = 0;
+                INSERT INTO temp.wanted
+                SELECT m.instance, m.number, m.number FROM temp.known m JOIN temp.active USING (instance);
+                """)
+    }
 
     /// When the member that a name was made of is gone, the name stays and the next member's title is watched.
     private func keepSources() throws {
-        // Looked for first: a statement that may write locks the state database while it searches.
-        let isDue = try Bool.fetchOne(
-            db,
+        try db.execute(
             sql: """
-                WITH \(Self.wanted)
-                SELECT EXISTS (SELECT 1 FROM wanted w JOIN state.name n ON n.scope = w.scope AND n.number = w.number
-                    AND n.current = 1 WHERE n.source <> w.source)
+                CREATE TEMP TABLE resourced (
+                    position INTEGER PRIMARY KEY, scope INTEGER NOT NULL, number INTEGER NOT NULL,
+                    source INTEGER NOT NULL, stem TEXT NOT NULL, extension TEXT NOT NULL);
+                INSERT INTO temp.resourced (scope, number, source, stem, extension)
+                SELECT w.scope, w.number, w.source, m.stem, m.extension FROM temp.wanted w
+                JOIN state.name n ON n.scope = w.scope AND n.number = w.number AND n.current = 1
+                JOIN temp.known m ON m.number = w.source WHERE n.source <> w.source;
                 """)
-        guard isDue == true else { return }
-        try db.inTransaction(.deferred) {
+        try Portions(db: db).run(over: "resourced") { range in
             try db.execute(
                 sql: """
-                    WITH \(Self.wanted)
-                    UPDATE state.name SET source = m.number, stem = m.stem, extension = m.extension
-                    FROM wanted w JOIN temp.known m ON m.number = w.source
-                    WHERE w.scope = state.name.scope AND w.number = state.name.number AND state.name.current = 1
-                        AND state.name.source <> w.source
-                    """)
-            return .commit
+                    UPDATE state.name SET source = r.source, stem = r.stem, extension = r.extension
+                    FROM temp.resourced r WHERE r.position BETWEEN ? AND ? AND r.scope = state.name.scope
+                        AND r.number = state.name.number AND state.name.current = 1
+                    """, arguments: [range.lowerBound, range.upperBound])
         }
     }
 
-    /// Most names are wanted by one thing only: they are given by one statement.
-    private func giveUncontested() throws {
-        let isDue = try Bool.fetchOne(
-            db,
+    /// `temp.wish`: what has no name, and titles that changed, in the order in which names are given.
+    private func collectWishes() throws {
+        try db.execute(
             sql: """
-                WITH \(Self.wanted)
-                SELECT EXISTS (SELECT 1 FROM wanted w LEFT JOIN state.name n ON n.scope = w.scope
-                    AND n.number = w.number AND n.current = 1 WHERE n.key IS NULL)
-                """)
-        guard isDue == true else { return }
-        try db.inTransaction(.deferred) {
-            try db.execute(
-                sql: """
-                    WITH \(Self.wanted)
-                    INSERT OR IGNORE INTO state.name (scope, kind, key, name, stem, extension, number, source, current)
-                    SELECT w.scope, m.kind, m.key, m.stem || m.extension, m.stem, m.extension, w.number, w.source, 1
-                    FROM wanted w JOIN temp.known m ON m.number = w.source JOIN temp.active a USING (instance)
-                    LEFT JOIN state.name n ON n.scope = w.scope AND n.number = w.number AND n.current = 1
-                    WHERE n.key IS NULL AND (m.kind NOT IN (3, 4) OR m.stem NOT LIKE '%.%')
-                    ORDER BY w.scope, m.kind, a.rank, m.id
-                    """)
-            return .commit
-        }
-    }
-
-    /// What is left: contested names, and titles that changed.
-    private func wishes() throws -> [Wish] {
-        let rows = try Row.fetchAll(
-            db,
-            sql: """
-                WITH \(Self.wanted)
-                SELECT w.scope, w.number, w.source, m.kind, m.id, m.stem, m.extension, i.name AS instance
-                FROM wanted w JOIN temp.known m ON m.number = w.source
+                CREATE TEMP TABLE wish (
+                    position INTEGER PRIMARY KEY, scope INTEGER NOT NULL, number INTEGER NOT NULL,
+                    source INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL, stem TEXT NOT NULL,
+                    extension TEXT NOT NULL, key TEXT NOT NULL, instance TEXT NOT NULL, is_new INTEGER NOT NULL);
+                INSERT INTO temp.wish (scope, number, source, kind, id, stem, extension, key, instance, is_new)
+                SELECT w.scope, w.number, w.source, m.kind, m.id, m.stem, m.extension, m.key, i.name, n.key IS NULL
+                FROM temp.wanted w JOIN temp.known m ON m.number = w.source
                 JOIN state.instance i ON i.number = m.instance
                 LEFT JOIN temp.active a ON a.instance = m.instance
                 LEFT JOIN state.name n ON n.scope = w.scope AND n.number = w.number AND n.current = 1
                 WHERE n.key IS NULL OR n.stem <> m.stem OR n.extension <> m.extension
-                ORDER BY w.scope, m.kind, a.rank IS NULL, a.rank, m.id
+                ORDER BY w.scope, m.kind, a.rank IS NULL, a.rank, m.id;
                 """)
+    }
+
+    private func giveUncontested(_ range: ClosedRange<Int64>) throws {
+        try db.execute(
+            sql: """
+                INSERT OR IGNORE INTO state.name (scope, kind, key, name, stem, extension, number, source, current)
+                SELECT scope, kind, key, stem || extension, stem, extension, number, source, 1 FROM temp.wish
+                WHERE position BETWEEN ? AND ? AND is_new AND (kind NOT IN (3, 4) OR stem NOT LIKE '%.%')
+                ORDER BY position
+                """, arguments: [range.lowerBound, range.upperBound])
+    }
+
+    /// What is left of a portion: contested names, and titles that changed.
+    private func wishes(_ range: ClosedRange<Int64>) throws -> [Wish] {
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT w.* FROM temp.wish w
+                LEFT JOIN state.name n ON n.scope = w.scope AND n.number = w.number AND n.current = 1
+                WHERE w.position BETWEEN ? AND ? AND (n.key IS NULL OR n.stem <> w.stem OR n.extension <> w.extension)
+                ORDER BY w.position
+                """, arguments: [range.lowerBound, range.upperBound])
         return rows.compactMap { row in
             guard let kind = Kind(rawValue: row["kind"]) else { return nil }
-            let instance: String = row["instance"]
-            let id: Int64 = row["id"]
-            let fileExtension: String = row["extension"]
             return Wish(
                 scope: row["scope"], number: row["number"], kind: kind, source: row["source"],
-                name: WantedName(stem: row["stem"], fileExtension: fileExtension, kind: kind),
-                mark: " [\(instance)-\(id)]")
+                name: WantedName(stem: row["stem"], fileExtension: row["extension"], kind: kind),
+                mark: " [\(row["instance"] as String)-\(row["id"] as Int64)]")
         }
     }
 

@@ -21,21 +21,6 @@ package enum PersonalValue: Sendable, Equatable {
 }
 
 extension StateDatabase {
-    /// Every member that an entity has or had, those of servers that are switched off or removed too: what people say
-    /// is said of all of them.
-    package func members(ofEntity entity: NodeNumber) throws -> [EntityRef] {
-        try pool.read { db in
-            try Row.fetchAll(
-                db.cachedStatement(
-                    sql: "SELECT instance, kind, id FROM member WHERE entity = ? ORDER BY instance, id"),
-                arguments: [entity.rawValue]
-            ).compactMap { row in
-                guard let kind = Kind(rawValue: row["kind"]) else { return nil }
-                return EntityRef(instance: InstanceNumber(row["instance"]), kind: kind, id: row["id"])
-            }
-        }
-    }
-
     /// What this person's value is: the newest among the members; nil when unset or taken back.
     package func personal(_ field: PersonalField, of members: [EntityRef], uid: UInt32) throws -> PersonalValue? {
         try pool.read { db in try Self.newest(field, of: members, uid: uid, db) }

@@ -39,7 +39,7 @@ struct TreeTables {
                 INSERT INTO main.media (number, instance, kind, id, size, modified, archived, validator)
                 SELECT m.number, m.instance, m.kind, m.id, coalesce(f.served_size, f.size), f.modified, f.archived,
                     f.validator
-                FROM temp.known m JOIN temp.active USING (instance)
+                FROM temp.placed m JOIN temp.active USING (instance)
                 JOIN main.file f ON f.instance = m.instance AND f.kind = m.kind AND f.id = m.id AND f.position = 0
                 WHERE m.kind IN (1, 7)
                 """)
@@ -57,20 +57,20 @@ struct TreeTables {
                 INSERT INTO main.node (scope, number, kind, name, key, title, member, picture, modified, visible)
                 SELECT m.instance, m.number, m.kind, n.name, n.key, \(title), m.number,
                     (SELECT x.number FROM main.sidecar s WHERE \(picture)), m.modified, 0
-                FROM temp.known m JOIN temp.active USING (instance) JOIN temp.known x ON x.number = m.number
+                FROM temp.placed m JOIN temp.active USING (instance) JOIN temp.placed x ON x.number = m.number
                 JOIN state.name n ON n.scope = m.instance AND n.number = m.number AND n.current = 1;
 
                 INSERT INTO main.node (scope, number, kind, name, key, title, member, picture, modified, visible)
                 SELECT 0, e.entity, n.kind, n.name, n.key,
-                    (SELECT \(title) FROM main.entity_member y JOIN temp.known m ON m.number = y.number
+                    (SELECT \(title) FROM main.entity_member y JOIN temp.placed m ON m.number = y.number
                         WHERE y.entity = e.entity ORDER BY m.title IS NULL, y.rank LIMIT 1),
                     coalesce((SELECT y.number FROM main.entity_member y JOIN main.media USING (number)
                         WHERE y.entity = e.entity ORDER BY y.rank LIMIT 1), e.number),
-                    (SELECT x.number FROM main.entity_member y JOIN temp.known x ON x.number = y.number
+                    (SELECT x.number FROM main.entity_member y JOIN temp.placed x ON x.number = y.number
                         JOIN main.sidecar s ON \(picture)
                         WHERE y.entity = e.entity ORDER BY y.rank LIMIT 1),
                     l.modified, 0
-                FROM main.entity_member e JOIN temp.known l ON l.number = e.number
+                FROM main.entity_member e JOIN temp.placed l ON l.number = e.number
                 JOIN state.name n ON n.scope = 0 AND n.number = e.entity AND n.current = 1
                 WHERE e.rank = 0;
                 """)
@@ -82,8 +82,8 @@ struct TreeTables {
                 INSERT INTO main.link (scope, parent, kind, child, position)
                 SELECT e.instance, p.number, e.from_kind, c.number, e.position
                 FROM main.edge e JOIN temp.active USING (instance)
-                JOIN temp.known c ON c.instance = e.instance AND c.kind = e.from_kind AND c.id = e.from_id
-                JOIN temp.known p ON p.instance = e.instance AND p.kind = e.to_kind AND p.id = e.to_id
+                JOIN temp.placed c ON c.instance = e.instance AND c.kind = e.from_kind AND c.id = e.from_id
+                JOIN temp.placed p ON p.instance = e.instance AND p.kind = e.to_kind AND p.id = e.to_id
                 WHERE p.number <> c.number;
 
                 -- The union over the members; a position is that of the server with the highest priority that has one
@@ -93,8 +93,8 @@ struct TreeTables {
                     SELECT p.entity AS parent, e.from_kind AS kind, c.entity AS child, e.position AS position,
                         min(a.rank + CASE WHEN e.position IS NULL THEN 1000000 ELSE 0 END)
                     FROM main.edge e JOIN temp.active a USING (instance)
-                    JOIN temp.known c ON c.instance = e.instance AND c.kind = e.from_kind AND c.id = e.from_id
-                    JOIN temp.known p ON p.instance = e.instance AND p.kind = e.to_kind AND p.id = e.to_id
+                    JOIN temp.placed c ON c.instance = e.instance AND c.kind = e.from_kind AND c.id = e.from_id
+                    JOIN temp.placed p ON p.instance = e.instance AND p.kind = e.to_kind AND p.id = e.to_id
                     WHERE p.entity <> c.entity
                     GROUP BY p.entity, e.from_kind, c.entity);
                 """)
@@ -175,7 +175,7 @@ struct TreeTables {
         }
         let files = """
             SELECT f.instance AS scope, coalesce(o.number, 0) AS folder, f.key, f.name, m.number, m.id, f.kind
-            FROM main.file f JOIN temp.known m USING (instance, kind, id) JOIN temp.active USING (instance)
+            FROM main.file f JOIN temp.placed m USING (instance, kind, id) JOIN temp.active USING (instance)
             LEFT JOIN main.folder o ON o.scope = f.instance AND o.path = f.folder
             WHERE f.position = 0 AND f.kind IN (1, 7)
             """

@@ -78,7 +78,7 @@ final class Daemon: Sendable {
         scheduler = SyncScheduler(
             index: index, lockDirectory: settings.locations.cache, logger: logger,
             makeClient: { [servers] in try servers.client(of: $0) },
-            derive: { [derivation] in _ = try derivation.run() })
+            derive: { [derivation] in try derivation.run() })
     }
 
     /// Answers the kernel until the tree is unmounted, by whomever, and ends everything in order.
@@ -148,7 +148,7 @@ final class Daemon: Sendable {
             filesystem.libraryChanged()
             if isDue {
                 try forgetRemoved(instances)
-                _ = try derivation.run()
+                try derivation.run()
                 state.withLock { $0.isDerivationDue = false }
             }
         } catch {

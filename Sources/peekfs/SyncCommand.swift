@@ -42,7 +42,7 @@ struct SyncCommand: ParsableCommand {
                 instance: instance.number,
                 client: StashClient(access: try ServerSettings(instance).access, engine: engine), index: index,
                 lockDirectory: workplace.locations.cache, options: options)
-            return Pass(synchroniser, board: board, cancel: cancel) { _ = try derivation.run() }
+            return Pass(synchroniser, board: board, cancel: cancel) { try derivation.run() }
         }
         let reports = passes.map { $0.wait() }
         if let failure = Self.failure(reports) { throw failure }

@@ -1,0 +1,173 @@
+import GRDB
+
+/// Finds what a server replaced: a thing that vanished, while the same file or shared id is at that server under another
+/// id (Stash merges scenes and performers, and gives a file that is removed and scanned again a new id).
+///
+/// Its successor takes its place: number, names, decisions by hand and what people said. Nothing is copied; the old
+/// thing's row stays and belongs to the successor's entity.
+struct Succession {
+    let db: Database
+
+    func run() throws {
+        try keepTraces()
+        try forgetReturned()
+        try find()
+    }
+
+    /// Of what people said something about, what it could be recognised by is kept beside that: the index may be lost
+    /// when it is needed.
+    private func keepTraces() throws {
+        let present = EvidenceSource.union { source in
+            """
+            SELECT d.instance, d.kind, d.id, \(source.text) AS evidence
+            FROM temp.dear d CROSS JOIN \(source.table) USING (instance, kind, id) WHERE \(source.isPrimary)
+            """
+        }
+        try db.execute(
+            sql: """
+                CREATE TEMP TABLE dear (instance INTEGER, kind INTEGER, id INTEGER, PRIMARY KEY (instance, kind, id))
+                WITHOUT ROWID;
+                INSERT OR IGNORE INTO temp.dear SELECT instance, kind, id FROM state.personal;
+                INSERT OR IGNORE INTO temp.dear SELECT instance, kind, id FROM state.hand_split;
+                INSERT OR IGNORE INTO temp.dear SELECT instance, kind, id FROM state.hand_link;
+                INSERT OR IGNORE INTO temp.dear SELECT other_instance, kind, other_id FROM state.hand_link;
+                DELETE FROM temp.dear WHERE NOT EXISTS (SELECT 1 FROM main.member m
+                    WHERE m.instance = dear.instance AND m.kind = dear.kind AND m.id = dear.id);
+
+                CREATE TEMP TABLE present (instance INTEGER, kind INTEGER, id INTEGER, evidence TEXT,
+                    PRIMARY KEY (instance, kind, id, evidence)) WITHOUT ROWID;
+                INSERT OR IGNORE INTO temp.present \(present);
+
+                CREATE TEMP TABLE track (
+                    position INTEGER PRIMARY KEY, instance INTEGER, kind INTEGER, id INTEGER, evidence TEXT);
+                INSERT INTO temp.track (instance, kind, id, evidence)
+                SELECT * FROM temp.present EXCEPT SELECT * FROM state.trace;
+                CREATE TEMP TABLE cold (
+                    position INTEGER PRIMARY KEY, instance INTEGER, kind INTEGER, id INTEGER, evidence TEXT);
+                INSERT INTO temp.cold (instance, kind, id, evidence)
+                SELECT t.* FROM state.trace t JOIN temp.dear USING (instance, kind, id)
+                EXCEPT SELECT * FROM temp.present;
+                """)
+        try Portions(db: db).run(over: "track") { range in
+            try db.execute(
+                sql: """
+                    INSERT OR IGNORE INTO state.trace SELECT instance, kind, id, evidence FROM temp.track
+                    WHERE position BETWEEN ? AND ?
+                    """, arguments: [range.lowerBound, range.upperBound])
+        }
+        try Portions(db: db).run(over: "cold") { range in
+            try db.execute(
+                sql: """
+                    DELETE FROM state.trace WHERE (instance, kind, id, evidence) IN (
+                        SELECT instance, kind, id, evidence FROM temp.cold WHERE position BETWEEN ? AND ?)
+                    """, arguments: [range.lowerBound, range.upperBound])
+        }
+    }
+
+    /// What is at its server after all, or whose successor has vanished without one, stands for itself again.
+    private func forgetReturned() throws {
+        let returned = """
+            SELECT o.instance, o.kind, o.id FROM state.successor o
+            JOIN main.member m USING (instance, kind, id) WHERE m.missed = 0
+            """
+        guard try Bool.fetchOne(db, sql: "SELECT EXISTS (\(returned))") == true else { return }
+        try db.inTransaction(.deferred) {
+            try db.execute(sql: "DELETE FROM state.successor WHERE (instance, kind, id) IN (\(returned))")
+            return .commit
+        }
+    }
+
+    /// A complete pass has not seen the one, and has seen the other: no second pass has to agree that the one is gone.
+    private func find() throws {
+        var found: [(ref: EntityRef, successor: Int64)] = []
+        for (ref, evidence) in try gone() {
+            // The same file is a better proof than a shared id; of several the oldest is taken.
+            var best: (source: EvidenceSource, id: Int64)?
+            for text in evidence {
+                for source in EvidenceSource.allCases {
+                    guard let id = try successor(of: ref, sharing: text, source) else { continue }
+                    let isBetter = best.map { (source.strength, -id) > ($0.source.strength, -$0.id) } ?? true
+                    if isBetter { best = (source, id) }
+                }
+            }
+            if let best { found.append((ref, best.id)) }
+        }
+        guard !found.isEmpty else { return }
+        try db.inTransaction(.deferred) {
+            for (ref, successor) in found { try replace(ref, by: successor) }
+            return .commit
+        }
+    }
+
+    /// What the last complete pass over its kind did not see and nothing replaced yet, with its evidence.
+    private func gone() throws -> [(EntityRef, [String])] {
+        let missing = EvidenceSource.union { source in
+            """
+            SELECT m.instance, m.kind, m.id, \(source.text) AS evidence
+            FROM main.member m INDEXED BY member_missed CROSS JOIN \(source.table) USING (instance, kind, id)
+            WHERE m.missed > 0 AND \(source.isPrimary)
+            """
+        }
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                WITH gone AS (
+                    \(missing)
+                    UNION ALL
+                    SELECT t.instance, t.kind, t.id, t.evidence
+                    FROM state.trace t JOIN main.complete c USING (instance, kind)
+                    WHERE NOT EXISTS (SELECT 1 FROM main.member m
+                        WHERE m.instance = t.instance AND m.kind = t.kind AND m.id = t.id))
+                SELECT DISTINCT g.* FROM gone g WHERE NOT EXISTS (SELECT 1 FROM state.successor o
+                    WHERE o.instance = g.instance AND o.kind = g.kind AND o.id = g.id)
+                ORDER BY 1, 2, 3, 4
+                """)
+        var gone: [(ref: EntityRef, evidence: [String])] = []
+        for row in rows {
+            guard let kind = Kind(rawValue: row["kind"]) else { continue }
+            let ref = EntityRef(instance: InstanceNumber(row["instance"]), kind: kind, id: row["id"])
+            if gone.last?.ref != ref { gone.append((ref, [])) }
+            gone[gone.count - 1].evidence.append(row["evidence"])
+        }
+        return gone
+    }
+
+    private func successor(of ref: EntityRef, sharing text: String, _ source: EvidenceSource) throws -> Int64? {
+        guard let (condition, values) = source.matches(text) else { return nil }
+        let key: [any DatabaseValueConvertible] = [ref.instance.rawValue, ref.kind.rawValue, ref.id]
+        return try Int64.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT x.id FROM \(source.table) JOIN main.member m USING (instance, kind, id)
+                    WHERE \(condition) AND x.instance = ? AND x.kind = ? AND x.id <> ? AND m.missed = 0
+                    ORDER BY x.id LIMIT 1
+                    """), arguments: StatementArguments(values as [any DatabaseValueConvertible] + key))
+    }
+
+    private func replace(_ ref: EntityRef, by successor: Int64) throws {
+        let key: [any DatabaseValueConvertible] = [ref.instance.rawValue, ref.kind.rawValue]
+        try db.execute(
+            sql: """
+                INSERT INTO state.successor (instance, kind, id, successor, found_at)
+                VALUES (?, ?, ?, ?, CAST(strftime('%s', 'now') AS INTEGER))
+                """, arguments: StatementArguments(key + [ref.id, successor]))
+        // One that is new takes over the number of the entity and the names; one that was there has its own.
+        try db.execute(
+            sql: """
+                INSERT OR IGNORE INTO state.member (instance, kind, id, entity)
+                SELECT instance, kind, ?, entity FROM state.member WHERE instance = ? AND kind = ? AND id = ?
+                """, arguments: StatementArguments([successor] + key + [ref.id]))
+        guard db.changesCount > 0 else { return }
+        let heir = db.lastInsertedRowID
+        try db.execute(
+            sql: """
+                UPDATE state.name SET number = ?1, source = ?1 WHERE scope = ?2 AND number = (
+                    SELECT number FROM state.member WHERE instance = ?2 AND kind = ?3 AND id = ?4);
+                """, arguments: StatementArguments([heir] + key + [ref.id]))
+        try db.execute(
+            sql: """
+                UPDATE state.name SET source = ?1 WHERE scope = 0 AND source = (
+                    SELECT number FROM state.member WHERE instance = ?2 AND kind = ?3 AND id = ?4);
+                """, arguments: StatementArguments([heir] + key + [ref.id]))
+    }
+}
