@@ -28,9 +28,10 @@ struct EntityNumbers {
     /// The member whose title made the name that a number has.
     private let sources: [NodeNumber: NodeNumber]
 
-    /// - Parameters:
-    ///   - entities: All that may want a number which is not their only member's own, and all whose own numbers others want.
-    ///   - sources: The member whose title made the name that goes with a number.
+    /// Gives every entity a number.
+    ///
+    /// `entities` are all that may want a number which is not their only member's own, and all whose own numbers others want;
+    /// `sources` says which member's title made the name that goes with a number.
     static func assign(_ entities: [[Standing]], sources: [NodeNumber: NodeNumber]) -> Result {
         let sorted = entities.map { $0.sorted { $0.member.ref < $1.member.ref } }
             .sorted { $0[0].member.ref < $1[0].member.ref }
