@@ -132,6 +132,16 @@ extension Catalogue {
         }
     }
 
+    /// A member's number; nil when it is not in the tree.
+    package func number(of ref: EntityRef) throws -> NodeNumber? {
+        try read { db in
+            try Int64.fetchOne(
+                db.cachedStatement(sql: "SELECT number FROM member WHERE instance = ? AND kind = ? AND id = ?"),
+                arguments: [ref.instance.rawValue, ref.kind.rawValue, ref.id]
+            ).map(NodeNumber.init)
+        }
+    }
+
     /// The reference of a member by its number.
     package func ref(of member: NodeNumber) throws -> EntityRef? {
         try read { db in

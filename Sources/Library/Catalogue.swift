@@ -121,7 +121,7 @@ package final class Catalogue: Sendable {
             return found
         }
         guard let former = try former(scope, kind, key: key, name: name),
-            let holder = try node(scope, former)
+            let holder = try exactNode(scope, scope == .merged ? state.entity(of: former) ?? former : former)
         else { return nil }
         return try find(scope, parent, kind, "n.number = ?", holder.number.rawValue)
     }
@@ -206,14 +206,15 @@ package final class Catalogue: Sendable {
         }
     }
 
-    /// Who had this name before, for paths that other programs keep.
+    /// The member of which a former name was made, or one that still names an entity which is part of another now: paths
+    /// that other programs keep go where that member is.
     private func former(_ scope: Scope, _ kind: Kind, key: String, name: String) throws -> NodeNumber? {
         try state.pool.read { db in
             let row = try Row.fetchOne(
-                db.cachedStatement(sql: "SELECT name, number FROM name WHERE scope = ? AND kind = ? AND key = ?"),
+                db.cachedStatement(sql: "SELECT name, source FROM name WHERE scope = ? AND kind = ? AND key = ?"),
                 arguments: [scope.rawValue, kind.rawValue, key])
             guard let row, Self.isEqual(row["name"], name) else { return nil }
-            return NodeNumber(row["number"])
+            return NodeNumber(row["source"])
         }
     }
 

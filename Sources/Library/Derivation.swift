@@ -41,9 +41,11 @@ package struct Derivation {
             try prepare(db)
             try Succession(db: db).run()
             try giveNumbers(db)
+            let names = NameAssignment(db: db)
+            try names.inheritSources()
             let refusals = try EntityAssignment(db: db).run()
             try rankMembers(db)
-            try NameAssignment(db: db).run()
+            try names.run()
             try db.inTransaction(.deferred) {
                 try copyNumbers(db)
                 try copyEntities(db)

@@ -143,13 +143,17 @@ struct EntityAssignment {
                 JOIN temp.known k ON k.number = o.entity;
                 """)
         let rows = try Row.fetchCursor(
-            db, sql: "SELECT k.* FROM temp.concerned c CROSS JOIN temp.known k ON k.number = c.number")
+            db,
+            sql: """
+                SELECT k.*, a.instance IS NOT NULL AS active FROM temp.concerned c
+                CROSS JOIN temp.known k ON k.number = c.number LEFT JOIN temp.active a ON a.instance = k.instance
+                """)
         var entities: [[EntityNumbers.Standing]] = Array(repeating: [], count: joined.count)
         while let row = try rows.next() {
             guard let member = Self.member(row) else { continue }
             let standing = EntityNumbers.Standing(
                 member: member, known: NodeNumber(row["entity"]), spare: (row["spare"] as Int64?).map(NodeNumber.init),
-                isContinued: row["placed"])
+                isContinued: row["placed"] && row["active"])
             if let place = places[member.number] {
                 entities[place].append(standing)
             } else {
@@ -159,13 +163,19 @@ struct EntityAssignment {
         return entities.filter { !$0.isEmpty }
     }
 
+    /// The names that go with numbers of these entities, and those that were made of their members: which member each was
+    /// made of.
     private func sources(_ entities: [[EntityNumbers.Standing]]) throws -> [NodeNumber: NodeNumber] {
         var sources: [NodeNumber: NodeNumber] = [:]
-        let statement = try db.makeStatement(
-            sql: "SELECT source FROM state.name WHERE scope = 0 AND number = ? AND current = 1")
-        for number in Set(entities.joined().map(\.known)) {
-            let source = try Int64.fetchOne(statement, arguments: [number.rawValue])
-            sources[number] = source.map(NodeNumber.init)
+        let byNumber = try db.makeStatement(
+            sql: "SELECT number, source FROM state.name WHERE scope = 0 AND number = ? AND current = 1")
+        let bySource = try db.makeStatement(
+            sql: "SELECT number, source FROM state.name WHERE scope = 0 AND source = ? AND current = 1")
+        for one in entities.joined() {
+            let numbers = [one.known, one.member.number] + (one.spare.map { [$0] } ?? [])
+            var rows = try numbers.flatMap { try Row.fetchAll(byNumber, arguments: [$0.rawValue]) }
+            rows += try Row.fetchAll(bySource, arguments: [one.member.number.rawValue])
+            for row in rows { sources[NodeNumber(row["number"])] = NodeNumber(row["source"]) }
         }
         return sources
     }

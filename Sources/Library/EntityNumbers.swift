@@ -11,7 +11,8 @@ struct EntityNumbers {
         let known: NodeNumber
         /// A second number that is its own.
         let spare: NodeNumber?
-        /// It was in the tree until now; not for one that comes back, whose place may have been taken.
+        /// It was in the tree until now; not for one that comes back, or whose server is switched off: its place may have
+        /// been taken.
         let isContinued: Bool
 
         func owns(_ number: NodeNumber) -> Bool { member.number == number || spare == number }
@@ -27,19 +28,23 @@ struct EntityNumbers {
     private let entities: [[Standing]]
     /// The member whose title made the name that a number has.
     private let sources: [NodeNumber: NodeNumber]
+    /// The numbers whose names were made of a member's title.
+    private let named: [NodeNumber: [NodeNumber]]
 
     /// Gives every entity a number.
     ///
     /// `entities` are all that may want a number which is not their only member's own, and all whose own numbers others want;
-    /// `sources` says which member's title made the name that goes with a number.
+    /// `sources` says which member's title made the name that goes with a number, for all these members and all their
+    /// numbers.
     static func assign(_ entities: [[Standing]], sources: [NodeNumber: NodeNumber]) -> Result {
         let sorted = entities.map { $0.sorted { $0.member.ref < $1.member.ref } }
             .sorted { $0[0].member.ref < $1[0].member.ref }
-        return EntityNumbers(entities: sorted, sources: sources).assign()
+        let named = Dictionary(grouping: sources.keys) { sources[$0] ?? $0 }
+        return EntityNumbers(entities: sorted, sources: sources, named: named).assign()
     }
 
     private func assign() -> Result {
-        let wishes = entities.map(Self.wishes)
+        let wishes = entities.map(wishes)
         var holder: [NodeNumber: Int] = [:]
         var next = Array(repeating: 0, count: entities.count)
         var asking = Array(entities.indices)
@@ -67,11 +72,18 @@ struct EntityNumbers {
         return result
     }
 
-    /// The oldest number that it was known by, then others, then its members' own.
-    private static func wishes(_ entity: [Standing]) -> [NodeNumber] {
+    /// The oldest number that it was known by, then others; then numbers whose names were made of its members, which it
+    /// had before it was joined with something; then its members' own, unless another entity's name goes with one.
+    private func wishes(_ entity: [Standing]) -> [NodeNumber] {
+        let members = Set(entity.map(\.member.number))
+        let own = (entity.map(\.member.number).sorted() + entity.compactMap(\.spare).sorted()).filter { number in
+            sources[number].map { members.contains($0) } ?? true
+        }
         var wishes: [NodeNumber] = []
-        let all = [entity.map(\.known), entity.map(\.member.number), entity.compactMap(\.spare)]
-        for wish in all.flatMap({ $0.sorted() }) where !wishes.contains(wish) { wishes.append(wish) }
+        let called = entity.flatMap { named[$0.member.number] ?? [] }
+        for wish in entity.map(\.known).sorted() + called.sorted() + own where !wishes.contains(wish) {
+            wishes.append(wish)
+        }
         return wishes
     }
 

@@ -54,12 +54,12 @@ struct NameAssignment {
                 JOIN state.member s ON s.number = d.number
                 JOIN state.name n ON n.scope = s.instance AND n.number = d.number AND n.current = 1
                 UNION
-                -- In the merged tree: with the last one of its entity.
+                -- In the merged tree: with the last one of its entity. It goes with a member that is there, if there is one.
                 SELECT n.scope, n.kind, n.key FROM temp.dead d
                 JOIN state.member s ON s.number = d.number
-                JOIN state.name n ON n.scope = 0 AND n.number IN (s.entity, s.number) AND n.current = 1
+                JOIN state.name n ON n.scope = 0 AND n.source = d.number AND n.current = 1
                 WHERE NOT EXISTS (SELECT 1 FROM state.member o LEFT JOIN temp.dead x ON x.number = o.number
-                    WHERE o.entity = n.number AND x.number IS NULL);
+                    WHERE o.entity = s.entity AND x.number IS NULL);
                 """)
         try Portions(db: db).run(over: "freed") { range in
             try db.execute(
@@ -90,24 +90,52 @@ struct NameAssignment {
                 """)
     }
 
-    /// When the member that a name was made of is gone, the name stays and the next member's title is watched.
+    /// Before entities are computed anew: when the member that a name was made of is out of the tree, the name goes with
+    /// another one of its entity, be it listed or one that old paths use.
+    func inheritSources() throws {
+        try resource(
+            """
+            WITH orphan AS (
+                SELECT n.scope, n.kind, n.key, n.number, s.entity
+                FROM state.name n JOIN state.member s ON s.number = n.source
+                WHERE n.scope = 0 AND NOT EXISTS (
+                    SELECT 1 FROM temp.known x JOIN temp.active USING (instance) WHERE x.number = n.source)
+            ), heir AS (
+                SELECT p.scope, p.kind, p.key, k.number, k.stem, k.extension, ROW_NUMBER() OVER (
+                    PARTITION BY p.scope, p.kind, p.key
+                    ORDER BY k.number <> p.number, k.spare IS NOT p.number, a.rank, k.id) AS place
+                FROM orphan p JOIN temp.known k ON k.entity = p.entity
+                JOIN temp.active a ON a.instance = k.instance)
+            SELECT scope, kind, key, number, stem, extension FROM heir WHERE place = 1
+            """)
+    }
+
+    /// When the member that a name was made of is part of another entity now, the name stays and the next member's title
+    /// is watched.
     private func keepSources() throws {
+        try resource(
+            """
+            SELECT n.scope, n.kind, n.key, w.source, m.stem, m.extension FROM temp.wanted w
+            JOIN state.name n ON n.scope = w.scope AND n.number = w.number AND n.current = 1
+            JOIN temp.known m ON m.number = w.source WHERE n.source <> w.source
+            """)
+    }
+
+    private func resource(_ changes: String) throws {
         try db.execute(
             sql: """
+                DROP TABLE IF EXISTS temp.resourced;
                 CREATE TEMP TABLE resourced (
-                    position INTEGER PRIMARY KEY, scope INTEGER NOT NULL, number INTEGER NOT NULL,
+                    position INTEGER PRIMARY KEY, scope INTEGER NOT NULL, kind INTEGER NOT NULL, key TEXT NOT NULL,
                     source INTEGER NOT NULL, stem TEXT NOT NULL, extension TEXT NOT NULL);
-                INSERT INTO temp.resourced (scope, number, source, stem, extension)
-                SELECT w.scope, w.number, w.source, m.stem, m.extension FROM temp.wanted w
-                JOIN state.name n ON n.scope = w.scope AND n.number = w.number AND n.current = 1
-                JOIN temp.known m ON m.number = w.source WHERE n.source <> w.source;
+                INSERT INTO temp.resourced (scope, kind, key, source, stem, extension) \(changes);
                 """)
         try Portions(db: db).run(over: "resourced") { range in
             try db.execute(
                 sql: """
                     UPDATE state.name SET source = r.source, stem = r.stem, extension = r.extension
                     FROM temp.resourced r WHERE r.position BETWEEN ? AND ? AND r.scope = state.name.scope
-                        AND r.number = state.name.number AND state.name.current = 1
+                        AND r.kind = state.name.kind AND r.key = state.name.key
                     """, arguments: [range.lowerBound, range.upperBound])
         }
     }

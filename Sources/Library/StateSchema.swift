@@ -77,6 +77,7 @@ enum StateSchema {
         -- already gets a second one, which is no other member's number.
         ALTER TABLE member ADD COLUMN spare INTEGER;
         CREATE UNIQUE INDEX member_spare ON member (spare) WHERE spare IS NOT NULL;
+        CREATE INDEX name_source ON name (source) WHERE scope = 0 AND current = 1;
 
         -- What a person said is the same thing on two servers, the lower instance number first.
         CREATE TABLE hand_link (
