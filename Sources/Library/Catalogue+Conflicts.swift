@@ -23,15 +23,9 @@ package struct ConflictPage: Sendable, Equatable {
 
 /// Evidence that two things are the same, which was not followed: it would have made two things of one server one.
 package struct RefusedEvidence: Sendable, Equatable, Hashable {
-    package enum Strength: Int64, Sendable {
-        case byHand = 0
-        case sharedID = 1
-        case equalFile = 2
-    }
-
-    package let strength: Strength
+    package let strength: Identity.Evidence.Strength
     package let kind: Kind
-    /// `<endpoint> <id>` of a shared id; `oshash …` or `md5 …` of a file.
+    /// `<endpoint> <id>` of a shared id; `oshash …` or `md5 …` of a file; empty of a link by hand.
     package let text: String
     package let first: EntityRef
     package let second: EntityRef
@@ -85,7 +79,7 @@ extension Catalogue {
                     ORDER BY r.strength, r.kind, r.text, a.instance, a.id, b.instance, b.id
                     """
             ).compactMap { row in
-                guard let strength = RefusedEvidence.Strength(rawValue: row[0]), let kind = Kind(rawValue: row[1])
+                guard let strength = Identity.Evidence.Strength(rawValue: row[0]), let kind = Kind(rawValue: row[1])
                 else {
                     return nil
                 }

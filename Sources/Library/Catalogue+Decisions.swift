@@ -42,8 +42,8 @@ extension Catalogue {
 
     /// What people call these things, in their order.
     package func things(_ refs: [EntityRef]) throws -> [NamedThing] {
-        let removed = try state.removedInstanceNames()
         let instances = instances
+        let removed = try state.removedInstances()
         return try read { db in
             try refs.map { ref in
                 let instance = instances.first { $0.number == ref.instance }
@@ -55,7 +55,7 @@ extension Catalogue {
                             FROM member m WHERE m.instance = ? AND m.kind = ? AND m.id = ?
                             """), arguments: [ref.instance.rawValue, ref.kind.rawValue, ref.id])
                 return NamedThing(
-                    ref: ref, name: EntityName.text(ref, instance: instance?.name ?? removed[ref.instance]),
+                    ref: ref, name: EntityName.text(ref, in: instances + removed),
                     instance: instance?.name, instanceID: instance?.id, title: title)
             }
         }
@@ -100,14 +100,13 @@ extension Catalogue {
 }
 
 extension StateDatabase {
-    /// The names that removed servers had: what was said about their things is kept and can be listed.
-    func removedInstanceNames() throws -> [InstanceNumber: String] {
+    /// The servers that were removed, the last one first: what was decided about their things is kept, is listed, and can be
+    /// undone.
+    package func removedInstances() throws -> [Instance] {
         try pool.read { db in
-            var names: [InstanceNumber: String] = [:]
-            for row in try Row.fetchAll(db, sql: "SELECT number, name FROM instance WHERE removed_at IS NOT NULL") {
-                names[InstanceNumber(row["number"])] = row["name"]
-            }
-            return names
+            try Row.fetchAll(
+                db, sql: "SELECT * FROM instance WHERE removed_at IS NOT NULL ORDER BY removed_at DESC, number DESC"
+            ).compactMap(Self.instance)
         }
     }
 }

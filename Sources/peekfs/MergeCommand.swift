@@ -75,8 +75,8 @@ extension MergeCommand {
 
         func run() throws {
             let merging = try Merging(location)
-            let a = try merging.parse(first)
-            let b = try second.map { try merging.parse($0) }
+            let a = try merging.parse(first, orRemoved: true)
+            let b = try second.map { try merging.parse($0, orRemoved: true) }
             try merging.change {
                 if let b { try merging.state.undoLink(a, b) } else { try merging.state.undoSplit(a) }
             }
@@ -161,7 +161,10 @@ struct Merging {
         catalogue = try Catalogue(state: state, index: index)
     }
 
-    func parse(_ text: String) throws -> EntityRef { try EntityName.parse(text, in: catalogue.instances) }
+    /// What a text names; where that is asked for also on a server that was removed, unless a present one has its name.
+    func parse(_ text: String, orRemoved: Bool = false) throws -> EntityRef {
+        try EntityName.parse(text, in: catalogue.instances + (orRemoved ? try state.removedInstances() : []))
+    }
 
     static func kind(_ word: String) throws(CommandError) -> Kind {
         guard let kind = Kind.allCases.first(where: { $0.word == word || $0.directoryName == word }) else {

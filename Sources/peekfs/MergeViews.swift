@@ -123,9 +123,9 @@ struct RefusalView: Encodable {
         let second = try catalogue.thing(refusal.second)
         let clash = try refusal.clash.map { try catalogue.things($0) }
         switch refusal.strength {
-        case .byHand: evidence = "link"
-        case .sharedID: evidence = "stash-id"
-        case .equalFile: evidence = "file"
+        case .hand: evidence = "link"
+        case .stashID: evidence = "stash-id"
+        case .file: evidence = "file"
         }
         text = refusal.text
         self.first = ThingView(first)
@@ -133,9 +133,9 @@ struct RefusalView: Encodable {
         self.clash = clash?.map(ThingView.init)
         let what =
             switch refusal.strength {
-            case .byHand: "are linked by hand"
-            case .sharedID: "both have the id \(Output.plain(refusal.text))"
-            case .equalFile: "have equal files (\(Output.plain(refusal.text)))"
+            case .hand: "are linked by hand"
+            case .stashID: "both have the id \(Output.plain(refusal.text))"
+            case .file: "have equal files (\(Output.plain(refusal.text)))"
             }
         var sentence = "\(first.name) and \(second.name) \(what)"
         if refusal.first.instance == refusal.second.instance {
