@@ -27,6 +27,7 @@ package struct RefusedEvidence: Sendable, Equatable, Hashable {
     package let kind: Kind
     /// `<endpoint> <id>` of a shared id; `oshash …` or `md5 …` of a file; empty of a link by hand.
     package let text: String
+    /// Of the server with the lower number.
     package let first: EntityRef
     package let second: EntityRef
     /// The two of one server that would have become one; nil when the servers have said something else since.
@@ -76,18 +77,22 @@ extension Catalogue {
                 sql: """
                     SELECT r.strength, r.kind, r.text, a.instance, a.id, b.instance, b.id, a.entity, b.entity
                     FROM refusal r JOIN member a ON a.number = r.first JOIN member b ON b.number = r.second
-                    ORDER BY r.strength, r.kind, r.text, a.instance, a.id, b.instance, b.id
                     """
             ).compactMap { row in
                 guard let strength = Identity.Evidence.Strength(rawValue: row[0]), let kind = Kind(rawValue: row[1])
                 else {
                     return nil
                 }
+                let pair = [
+                    EntityRef(instance: InstanceNumber(row[3]), kind: kind, id: row[4]),
+                    EntityRef(instance: InstanceNumber(row[5]), kind: kind, id: row[6]),
+                ].sorted()
                 return RefusedEvidence(
-                    strength: strength, kind: kind, text: row[2],
-                    first: EntityRef(instance: InstanceNumber(row[3]), kind: kind, id: row[4]),
-                    second: EntityRef(instance: InstanceNumber(row[5]), kind: kind, id: row[6]),
+                    strength: strength, kind: kind, text: row[2], first: pair[0], second: pair[1],
                     clash: try Self.clash(row[7], row[8], kind, db))
+            }.sorted {
+                ($0.strength, $0.kind.rawValue, $0.text, $0.first, $0.second)
+                    < ($1.strength, $1.kind.rawValue, $1.text, $1.first, $1.second)
             }
         }
     }
