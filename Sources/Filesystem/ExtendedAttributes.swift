@@ -173,21 +173,35 @@ final class ExtendedAttributes: Sendable {
     }
 
     /// `attic:scene:123`
-    private func name(of ref: EntityRef) -> String {
-        "\(catalogue.instance(ref.instance)?.name ?? "?"):\(ref.kind.word):\(ref.id)"
-    }
+    private func name(of ref: EntityRef) -> String { EntityName.text(ref, in: catalogue.instances) }
 
     /// The page of the Stash server's own site.
     private func origin(of ref: EntityRef) -> String? {
         catalogue.instance(ref.instance).map { "\($0.url)/\(ref.kind.directoryName)/\(ref.id)" }
     }
 
-    /// One object: the members in the order of their right to be shown, each as its server said it.
+    /// One object: what is shown, each field with the member that it comes from, and the members in the order of their
+    /// right to be shown, each as its server said it.
     private func json(_ facts: EntityFacts) -> String {
+        let shown = facts.fields.map { field in
+            "\(JSONText.quoted(field.name)):{\"value\":\(Self.json(field.shown.value)),"
+                + "\"from\":\(JSONText.quoted(name(of: field.shown.from)))}"
+        }
         let members = zip(facts.members, facts.json).map { ref, json in
             "{\"id\":\(JSONText.quoted(name(of: ref))),\"said\":\(json)}"
         }
-        return "{\"title\":\(JSONText.quoted(facts.title)),\"members\":[\(members.joined(separator: ","))]}"
+        return "{\"title\":\(JSONText.quoted(facts.title)),\"shown\":{\(shown.joined(separator: ","))},"
+            + "\"members\":[\(members.joined(separator: ","))]}"
+    }
+
+    private static func json(_ value: FieldValue) -> String {
+        switch value {
+        case .text(let text), .thing(_, let text): JSONText.quoted(text)
+        case .flag(let value): value ? "true" : "false"
+        case .integer(let value): "\(value)"
+        // JSON has no word for what is no number; none of it comes out of a JSON text.
+        case .number(let value): value.isFinite ? "\(value)" : "null"
+        }
     }
 
     // MARK: Setting

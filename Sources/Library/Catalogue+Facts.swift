@@ -20,10 +20,28 @@ package struct EntityFacts: Sendable, Equatable {
     package var width: Int64?
     package var height: Int64?
     package var basename: String?
+    /// Every field with who says what about it; the values above are taken from here.
+    package var fields: [ShownField] = []
     /// `endpoint id`, normalised.
     package var stashIDs: [String] = []
     /// What each member's server said, whole; one JSON object a member, in the order of `members`.
     package var json: [String] = []
+}
+
+extension EntityFacts {
+    fileprivate mutating func show(_ fields: [ShownField]) {
+        self.fields = fields
+        for field in fields {
+            switch (field.name, field.shown.value) {
+            case ("title", let value): title = value.text
+            case ("date", let value), ("birthdate", let value): date = value.text
+            case ("details", let value): details = value.text
+            case ("rating", .integer(let value)): rating = value
+            case ("studio", let value), ("parent_studio", let value): studio = value.text
+            default: break
+            }
+        }
+    }
 }
 
 extension Catalogue {
@@ -62,6 +80,7 @@ extension Catalogue {
                             """), arguments: key)
                 for id in ids where !facts.stashIDs.contains(id) { facts.stashIDs.append(id) }
             }
+            facts.show(ShownField.all(of: try members.flatMap { try Self.fields(of: $0, scope, db) }))
             if facts.title.isEmpty { facts.title = facts.basename ?? "" }
             try Self.addRelations(&facts, scope, number, db)
             return facts
@@ -74,14 +93,10 @@ extension Catalogue {
         let row = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT title, date, details, rating, updated_at, json FROM member
+                    SELECT updated_at, json FROM member
                     WHERE instance = ? AND kind = ? AND id = ?
                     """), arguments: key)
         guard let row else { return }
-        if facts.title.isEmpty { facts.title = row["title"] ?? "" }
-        facts.date = facts.date ?? row["date"]
-        facts.details = facts.details ?? row["details"]
-        facts.rating = facts.rating ?? row["rating"]
         if first { facts.updatedAt = row["updated_at"] }
         facts.json.append(row["json"])
     }
@@ -94,7 +109,8 @@ extension Catalogue {
                     WHERE instance = ? AND kind = ? AND id = ? AND position = 0
                     """), arguments: key)
         guard let row else { return }
-        facts.basename = facts.basename ?? row["basename"]
+        let basename: String = row["basename"]
+        if facts.basename == nil, !basename.isEmpty { facts.basename = basename }
         facts.duration = facts.duration ?? row["duration"]
         if facts.width == nil {
             facts.width = row["width"]
@@ -115,7 +131,6 @@ extension Catalogue {
             let title: String = row["title"]
             switch Kind(rawValue: row["kind"]) {
             case .performer: facts.performers.append(title)
-            case .studio: facts.studio = facts.studio ?? title
             case .tag: facts.tags.append(title)
             case .group: facts.groups.append(title)
             default: break

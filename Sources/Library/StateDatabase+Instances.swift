@@ -148,7 +148,7 @@ extension StateDatabase {
         return instance
     }
 
-    private static func instance(_ row: Row) -> Instance? {
+    static func instance(_ row: Row) -> Instance? {
         guard let id = UUID(uuidString: row["uuid"]) else { return nil }
         return Instance(
             number: InstanceNumber(row["number"]), id: id, name: row["name"], url: row["url"],

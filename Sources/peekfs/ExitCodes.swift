@@ -8,6 +8,8 @@ enum ExitStatus: Int32 {
     case declined = 1
     /// EX_USAGE: the command line, a name or an address cannot be understood.
     case usage = 64
+    /// EX_DATAERR: what was said cannot be true beside what was said before.
+    case contradiction = 65
     /// EX_NOINPUT: what was named does not exist: an instance, a file, a mount point.
     case notFound = 66
     /// EX_NOHOST: a host name cannot be resolved.

@@ -48,6 +48,8 @@ enum Program {
         switch error {
         case let error as CommandError: error
         case let error as InstanceError: explained(error)
+        case let error as EntityNameError: explained(error)
+        case let error as DecisionError: explained(error)
         case let error as StoreError:
             switch error {
             case .newer: CommandError(.configuration, error.description)
@@ -93,6 +95,32 @@ enum Program {
         case .noSuchInstance: CommandError(.notFound, error.description)
         case .nameTaken: CommandError(.exists, error.description, hint: "change it with `peekfs instance set`")
         case .badName: CommandError(.usage, error.description)
+        }
+    }
+
+    private static func explained(_ error: EntityNameError) -> CommandError {
+        switch error {
+        case .badForm:
+            CommandError(.usage, error.description, hint: "`getfattr -n user.peekfs.id FILE` shows it on the mount")
+        case .noSuchInstance: CommandError(.notFound, error.description)
+        case .noSuchKind: CommandError(.usage, error.description)
+        }
+    }
+
+    private static func explained(_ error: DecisionError) -> CommandError {
+        func quoted(_ names: String...) -> String { names.map(Output.shellQuoted).joined(separator: " ") }
+        return switch error {
+        case .sameServer, .differentKinds: CommandError(.usage, error.description)
+        case .unknown: CommandError(.notFound, error.description, hint: "if it is new, run `peekfs sync` first")
+        case .contradicts(let a, let b, _, _):
+            CommandError(
+                .contradiction, error.description,
+                hint: "take that one back with `peekfs merge undo \(quoted(a, b))` if it is wrong")
+        case .alreadyLinked, .alreadySplit: CommandError(.exists, error.description, hint: "see `peekfs merge list`")
+        case .notLinked, .notSplit(_, .none):
+            CommandError(.notFound, error.description, hint: "see `peekfs merge list`")
+        case .notSplit(let name, .some(let other)):
+            CommandError(.notFound, error.description, hint: "peekfs merge undo \(quoted(name, other))")
         }
     }
 }

@@ -1,0 +1,76 @@
+import ArgumentParser
+import Foundation
+import Library
+
+/// `peekfs conflicts`: where servers disagree about the same entity, and what they say that could not be followed.
+struct ConflictsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "conflicts",
+        abstract: "Shows where servers disagree about the same thing, and which value is shown.",
+        discussion: """
+            The value of the first server in priority order is shown (`peekfs instance set NAME --priority N`). Texts that differ \
+            only in case or spacing are no conflict; lists such as tags, aliases and URLs are united.
+            """)
+
+    @Option(help: "Only scenes, performers, … : scene, performer, studio, tag, gallery, group or image.")
+    var kind: String?
+    @Option(help: "How many entities to print.")
+    var limit = 100
+    @Option(help: "How many to leave out before that.")
+    var offset = 0
+    @Flag(help: "Print JSON.")
+    var json = false
+    @OptionGroup var location: LocationOptions
+
+    func validate() throws {
+        if limit < 0 || offset < 0 { throw ValidationError("--limit and --offset cannot be negative") }
+    }
+
+    func run() throws {
+        let kind = try kind.map { try Merging.kind($0) }
+        let catalogue = try Merging(location).catalogue
+        let page = try catalogue.conflicts(kind: kind, limit: limit, offset: offset)
+        let refused = try catalogue.refusals().filter { kind == nil || $0.kind == kind }
+        let view = ConflictsView(
+            total: page.total, totalFields: page.totalFields, conflicts: page.entities.map(ConflictView.init),
+            refused: try refused.map { try RefusalView($0, catalogue) })
+        if json { return try Output.json(view) }
+        for entity in page.entities { Self.printText(entity) }
+        for refusal in view.refused { Self.printText(refusal) }
+        if view.total == 0, view.refused.isEmpty { return Output.note("the servers disagree about nothing") }
+        let more =
+            page.entities.count < view.total ? "; \(page.entities.count) shown, --limit and --offset show others" : ""
+        Output.note(
+            "\(Output.count(view.totalFields, "field")) of \(Output.count(view.total, "entity", "entities"))"
+                + " in conflict, \(Output.count(view.refused.count, "refusal"))\(more)")
+    }
+
+    /// The servers' names are enough on a line: an entity has one member of each.
+    private static func printText(_ conflict: EntityConflict) {
+        let names = conflict.members.map(\.name).joined(separator: ", ")
+        Output.line("\(conflict.kind.word)  '\(Output.plain(conflict.title))'  (\(names))")
+        let servers = Dictionary(uniqueKeysWithValues: conflict.members.map { ($0.ref, $0.instance ?? "?") })
+        for field in conflict.fields {
+            for (place, said) in field.said.enumerated() {
+                let text = Output.plain(said.value.text)
+                let cut = text.count > longest ? text.prefix(longest) + "…" : text[...]
+                Output.line(
+                    "  \(place == 0 ? field.name + ":" : "")  \(servers[said.from] ?? "?"): \(cut)"
+                        + (place == 0 ? "  (shown)" : ""))
+            }
+        }
+    }
+
+    /// Characters of a value: details may be pages.
+    private static let longest = 100
+
+    private static func printText(_ refusal: RefusalView) {
+        Output.line("refused  \(refusal.explanation)")
+        let choice = refusal.clash ?? [refusal.first, refusal.second]
+        for thing in choice {
+            Output.line(
+                "  to keep \(thing.id) \(Merging.title(thing.title)) out: peekfs merge split \(Output.shellQuoted(thing.id))"
+            )
+        }
+    }
+}
