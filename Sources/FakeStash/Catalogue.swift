@@ -44,6 +44,11 @@ package final class Catalogue: Sendable {
         var relations: Relations?
     }
 
+    /// A copy of the database.
+    package struct Backup: Sendable {
+        fileprivate let state: State
+    }
+
     /// Joins turned round: who has this tag, performer, …
     struct Relations {
         var version: Int
@@ -253,6 +258,33 @@ package final class Catalogue: Sendable {
         }
     }
 
+    /// Makes every row anew, as when the database is deleted and the same files are scanned again in the same order: the
+    /// same ids, made now.
+    package func reset() {
+        let stamp = state.withLock { now($0) }
+        for kind in Kind.allCases {
+            for id in ids(kind) {
+                editSilently(kind, id) { row in
+                    row.created = stamp
+                    row.updated = stamp
+                }
+            }
+        }
+    }
+
+    /// The database as it is now.
+    package func backup() -> Backup { state.withLock { Backup(state: $0) } }
+
+    /// Brings back the database as it was: what was made since is gone, and its ids are given again.
+    package func restore(_ backup: Backup) {
+        state.withLock { state in
+            let version = state.version
+            state = backup.state
+            state.version = version + 1
+            state.orders = [:]
+        }
+    }
+
     /// Deletes rows. What referred to them just no longer does, and is not bumped.
     package func destroy(_ kind: Kind, _ ids: [Int]) {
         state.withLock { state in
@@ -266,6 +298,11 @@ package final class Catalogue: Sendable {
             state.version += 1
             state.orders = [:]
         }
+    }
+
+    /// Deletes everything.
+    package func destroyAll() {
+        for kind in Kind.allCases { destroy(kind, ids(kind)) }
     }
 
     /// Merges tags or performers: sources vanish, and what had them has the destination. For tags nothing is bumped; for

@@ -61,8 +61,11 @@ struct Generator: Sendable {
 
     private static let epoch = Int64(Calendar.day(2024, 1, 1)) * 86400
 
+    /// When this server's first row was made, within the first 30 days: no two servers agree on their rows' creation.
+    private var start: Int64 { Self.epoch + Int64(mix(key, 0xc7ea) % (30 * 86400)) }
+
     func created(_ kind: Kind, _ id: Int) -> Stamp {
-        Stamp(seconds: Self.epoch + Int64(id) * 37, offset: configuration.utcOffset)
+        Stamp(seconds: start + Int64(id) * 37, offset: configuration.utcOffset)
     }
 
     /// Half of all rows were edited later; a tenth of those in the very same second.
@@ -72,7 +75,7 @@ struct Generator: Sendable {
         let span: UInt64 = 300 * 86400
         let later = dice % 10 == 1 ? Int64(span) : Int64((dice >> 4) % span)
         return Stamp(
-            seconds: Self.epoch + Int64(id) * (dice % 10 == 1 ? 0 : 37) + later + 8_000_000,
+            seconds: start + Int64(id) * (dice % 10 == 1 ? 0 : 37) + later + 8_000_000,
             offset: configuration.utcOffset)
     }
 

@@ -52,12 +52,15 @@ package enum InstanceError: Error, Equatable, CustomStringConvertible {
     case noSuchInstance(String)
     case nameTaken(String)
     case badName(String, reason: String)
+    /// Somebody else added the removed instance again meanwhile.
+    case nothingToAdopt(String)
 
     package var description: String {
         switch self {
         case .noSuchInstance(let name): "there is no instance named '\(name)'; see `peekfs instance list`"
         case .nameTaken(let name): "an instance named '\(name)' exists already"
         case .badName(let name, let reason): "'\(name)' cannot be the name of an instance: \(reason)"
+        case .nothingToAdopt(let name): "'\(name)' was added by another command at the same time"
         }
     }
 }

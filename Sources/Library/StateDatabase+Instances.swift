@@ -10,10 +10,12 @@ package struct InstanceChange: Sendable {
     package var enabled: Bool?
     package var priority: Int64?
     package var trust: InstanceTrust?
+    /// What was found at the address: from now on this is the instance's catalogue.
+    package var fingerprint: CatalogueFingerprint?
 
     package init(
         name: String? = nil, url: String? = nil, apiKey: String?? = nil, enabled: Bool? = nil, priority: Int64? = nil,
-        trust: InstanceTrust? = nil
+        trust: InstanceTrust? = nil, fingerprint: CatalogueFingerprint? = nil
     ) {
         self.name = name
         self.url = url
@@ -21,6 +23,7 @@ package struct InstanceChange: Sendable {
         self.enabled = enabled
         self.priority = priority
         self.trust = trust
+        self.fingerprint = fingerprint
     }
 }
 
@@ -42,41 +45,47 @@ extension StateDatabase {
         return found
     }
 
-    /// Adds an instance; one that was removed and has the same URL comes back, with what people said about it and the
-    /// names of its things. Without a priority it comes last. The URL is stored as it is given: it was normalised by whoever
-    /// parsed it. Throws `InstanceError` when the name is taken or cannot be a directory.
+    /// Adds an instance. Without a priority it comes last. The URL is stored as it is given: it was normalised by whoever
+    /// parsed it.
+    ///
+    /// `adopting` is the removed instance that it is: it gets that one's number and identity, and with them what people said
+    /// about its things and their names. Whoever adds it finds that out (`removedInstances`). `fingerprint` is what was
+    /// found at the address. Throws `InstanceError` when the name is taken or cannot be a directory, or when there is
+    /// nothing to adopt.
     @discardableResult
     package func addInstance(
         name: String, url: String, apiKey: String?, enabled: Bool = true, priority: Int64? = nil,
-        trust: InstanceTrust = .system
+        trust: InstanceTrust = .system, adopting: InstanceNumber? = nil, fingerprint: CatalogueFingerprint? = nil
     ) throws -> Instance {
         try Instance.validate(name: name)
         return try pool.write { db in
             try Self.refuseTaken(name, except: nil, db)
             let last = try Int64.fetchOne(db, sql: "SELECT max(priority) FROM instance WHERE removed_at IS NULL")
-            let former = try Int64.fetchOne(
-                db,
-                sql: "SELECT number FROM instance WHERE url = ? AND removed_at IS NOT NULL ORDER BY removed_at DESC",
-                arguments: [url])
-            if let former {
+            let priority = priority ?? (last ?? 0) + 10
+            let number: Int64
+            if let adopting {
+                number = adopting.rawValue
                 try db.execute(
                     sql: """
-                        UPDATE instance SET name = ?, api_key = ?, enabled = ?, priority = ?, trust = ?,
-                            removed_at = NULL WHERE number = ?
+                        UPDATE instance SET name = ?, url = ?, api_key = ?, enabled = ?, priority = ?, trust = ?,
+                            removed_at = NULL WHERE number = ? AND removed_at IS NOT NULL
                         """,
-                    arguments: [name, apiKey, enabled, priority ?? (last ?? 0) + 10, trust.stored, former])
-                return try Self.fetch(former, db)
+                    arguments: [name, url, apiKey, enabled, priority, trust.stored, number])
+                guard db.changesCount == 1 else { throw InstanceError.nothingToAdopt(name) }
+            } else {
+                try db.execute(
+                    sql: """
+                        INSERT INTO instance (uuid, name, url, api_key, enabled, priority, trust, created_at)
+                        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                        """,
+                    arguments: [
+                        UUID().uuidString.lowercased(), name, url, apiKey, enabled, priority, trust.stored,
+                        Int64(Date().timeIntervalSince1970),
+                    ])
+                number = db.lastInsertedRowID
             }
-            try db.execute(
-                sql: """
-                    INSERT INTO instance (uuid, name, url, api_key, enabled, priority, trust, created_at)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    UUID().uuidString.lowercased(), name, url, apiKey, enabled, priority ?? (last ?? 0) + 10,
-                    trust.stored, Int64(Date().timeIntervalSince1970),
-                ])
-            return try Self.fetch(db.lastInsertedRowID, db)
+            if let fingerprint { try Self.remember(fingerprint, of: number, db) }
+            return try Self.fetch(number, db)
         }
     }
 
@@ -97,11 +106,13 @@ extension StateDatabase {
             if let enabled = change.enabled { try set("enabled", enabled) }
             if let priority = change.priority { try set("priority", priority) }
             if let trust = change.trust { try set("trust", trust.stored) }
+            if let found = change.fingerprint { try Self.remember(found, of: number.rawValue, db) }
             return try Self.fetch(number.rawValue, db)
         }
     }
 
-    /// Removes an instance with its key. What people said about it stays, dormant, unless `purge`.
+    /// Removes an instance with its key. What people said about it stays, dormant, with what it can be recognised by,
+    /// unless `purge`.
     package func removeInstance(_ number: InstanceNumber, purge: Bool) throws {
         try pool.write { db in
             try db.execute(
@@ -109,6 +120,7 @@ extension StateDatabase {
                 arguments: [Int64(Date().timeIntervalSince1970), number.rawValue])
             if purge {
                 try db.execute(sql: "DELETE FROM personal WHERE instance = ?", arguments: [number.rawValue])
+                try db.execute(sql: "DELETE FROM fingerprint WHERE instance = ?", arguments: [number.rawValue])
             }
         }
     }

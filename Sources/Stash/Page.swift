@@ -96,6 +96,12 @@ package struct IDRow: Sendable, Hashable {
     package var updatedAt: String
 }
 
+/// When a row was made.
+package struct CreationRow: Sendable, Hashable {
+    package var id: Int64
+    package var createdAt: WireTime
+}
+
 /// How many entities of a kind there are and when the last one was changed.
 package struct KindState: Sendable, Hashable {
     package var count: Int64

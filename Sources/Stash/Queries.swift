@@ -31,6 +31,7 @@ package struct Queries: Sendable {
             documents.append(queries.page(of: kind, counted: false))
             documents.append(queries.page(of: kind, counted: true))
             documents.append(queries.ids(of: kind))
+            documents.append(queries.creations(of: kind))
             documents.append(queries.count(of: kind))
         }
         return documents
@@ -53,6 +54,12 @@ package struct Queries: Sendable {
     func ids(of kind: WireKind) -> Document {
         let names = names(of: kind)
         return document("\(names.type)IDs", kind, selection: "\(names.list) { id updated_at }")
+    }
+
+    /// A page of `{id created_at}`: what a catalogue is recognised by.
+    func creations(of kind: WireKind) -> Document {
+        let names = names(of: kind)
+        return document("\(names.type)Creations", kind, selection: "\(names.list) { id created_at }")
     }
 
     /// How many there are.

@@ -57,6 +57,12 @@ package struct ServerAddress: Sendable, Hashable, Codable, CustomStringConvertib
 
     package var description: String { url }
 
+    /// Whether a key that was meant for one of them may be sent to the other: scheme, host and port are equal. Behind
+    /// another path of the same origin is another program of the same owner at worst.
+    package func hasSameOrigin(as other: ServerAddress) -> Bool {
+        (scheme, host, port) == (other.scheme, other.host, other.port)
+    }
+
     package init(from decoder: any Decoder) throws {
         try self.init(try decoder.singleValueContainer().decode(String.self))
     }

@@ -72,6 +72,22 @@ extension StashClient {
         }
     }
 
+    /// When the server made its rows of a kind, `limit` of them at most, the lowest ids first: nothing that a person or a
+    /// scan does changes that.
+    package func creations(
+        _ kind: WireKind, limit: Int, cancel: Cancellation = Cancellation()
+    ) throws(StashError) -> Page<CreationRow> {
+        let document = try queries(cancel).creations(of: kind)
+        let variables = PageRequest(.first(of: kind), limit: limit).variables(for: kind)
+        return try find(document, variables, cancel) { row, id in
+            guard let id else { return .failure(RowFault(reason: "its id is not a positive number")) }
+            guard let time = row["created_at"]?.string.flatMap(WireTime.init) else {
+                return .failure(RowFault(id: id, reason: "created_at is not a time"))
+            }
+            return .success(CreationRow(id: id, createdAt: time))
+        }
+    }
+
     /// How many entities of a kind the server has.
     package func count(
         of kind: WireKind, updatedSince: String? = nil, cancel: Cancellation = Cancellation()

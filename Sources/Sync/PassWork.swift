@@ -34,6 +34,7 @@ struct PassWork {
         var pass: SyncPass?
         do throws(SyncError) {
             try connect()
+            try recognise()
             let begun = try local { try index.beginPass(instance) }
             pass = begun
             rowsBefore = try local { try index.counts()[instance] ?? [:] }
@@ -76,6 +77,19 @@ struct PassWork {
         guard !server.isTooOld else {
             throw .tooOld(version: server.version ?? "of an unknown version", client.access.address)
         }
+    }
+
+    /// Makes sure that ids mean what they meant. What is found is remembered before the first row is read: from then on
+    /// people can say something about it.
+    private func recognise() throws(SyncError) {
+        let address = client.access.address
+        let reading = try CatalogueReading(of: client, retry: options.retry, cancel: cancel)
+        let remembered = try local { try synchroniser.state.fingerprint(of: instance) }
+        if try reading.verdict(against: remembered, at: address) == .other, !options.force {
+            let name = try local { try synchroniser.state.instances() }.first { $0.number == instance }?.name
+            throw .otherCatalogue(instance: name ?? "#\(instance.rawValue)", address)
+        }
+        try local { try synchroniser.state.remember(reading.fingerprint, of: instance) }
     }
 
     private mutating func read(_ kind: Kind, in pass: SyncPass) throws(SyncError) {

@@ -6,6 +6,9 @@ package enum SyncError: Error, Sendable, Equatable {
     case server(StashError, ServerAddress)
     /// Older than 0.22: it lacks what an index is built from.
     case tooOld(version: String, ServerAddress)
+    /// Under the instance's address is another catalogue than the one that was synced, where the same ids mean other
+    /// things: only a person can say what that is about.
+    case otherCatalogue(instance: String, ServerAddress)
     /// Another process is syncing the same instance; its result will do as well.
     case busy
     /// What is configured for the instance cannot be used.
@@ -21,7 +24,7 @@ package enum SyncError: Error, Sendable, Equatable {
         case .busy, .local: true
         case .server(.unauthorised, _), .server(.tls, _), .server(.tripwire, _): false
         case .server: true
-        case .tooOld, .configuration, .cancelled: false
+        case .tooOld, .otherCatalogue, .configuration, .cancelled: false
         }
     }
 }
@@ -34,6 +37,13 @@ extension SyncError: CustomStringConvertible {
             error.sentence(about: address) + (Self.hint(error).map { "; \($0)" } ?? "")
         case .tooOld(let version, let address):
             "\(address): stash \(version) is too old; version 0.22 or newer is needed"
+        case .otherCatalogue(let name, let address):
+            """
+            \(address): this is another catalogue than that of '\(name)', or that one was reset or restored; nothing was read or \
+            removed; if it is another server, give '\(name)' back its address with `peekfs instance set \(name) --url URL` and \
+            add this one with `peekfs instance add`; if it is the same one and its things have the ids that they had, confirm \
+            that with `peekfs sync \(name) --force`
+            """
         case .busy: "another peekfs process is syncing this instance"
         case .configuration(let reason): reason
         case .local(let reason): reason

@@ -93,7 +93,7 @@ package struct SyncOptions: Sendable {
     package var retry = Retry.page
     /// Sidecars asked for at once: half of what a server can answer at a time belongs to people (Stash 7).
     package var parallelSidecars = 4
-    /// Removes also when more than a fifth of a kind would vanish.
+    /// Removes also when more than a fifth of a kind would vanish, and takes what is found for the instance's catalogue.
     package var force = false
 
     package init() {}

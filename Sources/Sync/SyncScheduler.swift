@@ -14,6 +14,7 @@ package final class SyncScheduler: Sendable {
 
     /// - Parameters:
     ///   - index: Where everything goes.
+    ///   - state: Has the instances, and remembers what their catalogues are recognised by.
     ///   - lockDirectory: An existing directory, shared with other processes that sync into the same index.
     ///   - options: How a pass goes about it.
     ///   - schedule: When passes run.
@@ -23,14 +24,15 @@ package final class SyncScheduler: Sendable {
     ///   - derive: Computes the derived tables. It is never run twice at the same time.
     ///   - onReport: Called on the instance's thread after every pass that was not stopped.
     package init(
-        index: IndexDatabase, lockDirectory: String, options: SyncOptions = SyncOptions(),
+        index: IndexDatabase, state: StateDatabase, lockDirectory: String, options: SyncOptions = SyncOptions(),
         schedule: SyncSchedule = SyncSchedule(), logger: Logger,
         makeClient: @escaping @Sendable (Instance) throws -> StashClient,
         derive: @escaping @Sendable () throws -> Void,
         onReport: @escaping @Sendable (SyncReport) -> Void = { _ in }
     ) {
         surroundings = SyncWorker.Surroundings(
-            index: index, lockDirectory: lockDirectory, options: options, schedule: schedule, makeClient: makeClient,
+            index: index, state: state, lockDirectory: lockDirectory, options: options, schedule: schedule,
+            makeClient: makeClient,
             derive: derive, onReport: onReport, logger: logger)
     }
 
@@ -60,7 +62,7 @@ package final class SyncScheduler: Sendable {
     ///
     /// - Parameters:
     ///   - instance: Which one.
-    ///   - force: Removes also when more than a fifth of a kind would vanish.
+    ///   - force: As in `SyncOptions`.
     /// - Returns: False when no such instance is enabled.
     @discardableResult
     package func request(_ instance: InstanceNumber, force: Bool = false) -> Bool {

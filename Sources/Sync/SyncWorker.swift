@@ -9,6 +9,7 @@ final class SyncWorker: Sendable {
     /// What all workers of a scheduler share.
     struct Surroundings: Sendable {
         let index: IndexDatabase
+        let state: StateDatabase
         let lockDirectory: String
         let options: SyncOptions
         let schedule: SyncSchedule
@@ -138,7 +139,7 @@ final class SyncWorker: Sendable {
         options.force = options.force || force
         let synchroniser = Synchroniser(
             instance: instance.number, client: client, index: surroundings.index,
-            lockDirectory: surroundings.lockDirectory, options: options)
+            state: surroundings.state, lockDirectory: surroundings.lockDirectory, options: options)
         return synchroniser.run(
             cancel: cancellation,
             progress: { progress in self.state.withLock { $0.status.phase = .syncing(progress) } },

@@ -10,6 +10,7 @@ package struct Synchroniser: Sendable {
     package let instance: InstanceNumber
     let client: StashClient
     let index: IndexDatabase
+    let state: StateDatabase
     let options: SyncOptions
     private let lockDirectory: String
 
@@ -17,15 +18,18 @@ package struct Synchroniser: Sendable {
     ///   - instance: Whose rows they become.
     ///   - client: Of this instance's server.
     ///   - index: Where they go.
+    ///   - state: Has the instance, and remembers what its catalogue is recognised by.
     ///   - lockDirectory: An existing directory for the locks that keep passes of several processes apart.
     ///   - options: How it is gone about.
     package init(
-        instance: InstanceNumber, client: StashClient, index: IndexDatabase, lockDirectory: String,
+        instance: InstanceNumber, client: StashClient, index: IndexDatabase, state: StateDatabase,
+        lockDirectory: String,
         options: SyncOptions = SyncOptions()
     ) {
         self.instance = instance
         self.client = client
         self.index = index
+        self.state = state
         self.lockDirectory = lockDirectory
         self.options = options
     }

@@ -1,4 +1,6 @@
+import Library
 import Stash
+import Sync
 
 /// A test of a connection before it is stored, and `peekfs instance test`.
 enum ConnectionTest {
@@ -10,12 +12,24 @@ enum ConnectionTest {
         return testConnection(settings.access, engine: engine)
     }
 
-    /// Tests, and throws when the server could not be used.
-    static func pass(_ settings: ServerSettings) throws -> ConnectionReport {
-        let report = try report(settings)
-        if let failure = report.failure(hint: "or store it untested with --no-test") { throw failure }
-        return report
+    /// Tests, says what was found, and samples the catalogue; throws when the server could not be used.
+    static func pass(_ settings: ServerSettings) throws -> CatalogueReading {
+        let engine = try TransferEngine()
+        engine.start()
+        defer { engine.stop() }
+        let report = testConnection(settings.access, engine: engine)
+        if let failure = report.failure(hint: untested) { throw failure }
+        Output.note(report.sentence)
+        let client = StashClient(
+            access: settings.access, engine: engine, capabilities: report.capabilities, graphQLTimeouts: .test)
+        do {
+            return try CatalogueReading(of: client, retry: .media)
+        } catch {
+            throw CommandError(error.exitStatus, "\(error)", hint: untested)
+        }
     }
+
+    private static let untested = "or store it untested with --no-test"
 }
 
 extension ConnectionReport {
@@ -24,6 +38,11 @@ extension ConnectionReport {
         guard !isOK else { return nil }
         let hints = [hint, more].compactMap { $0 }.joined(separator: "; ")
         return CommandError(status, sentence, hint: hints.isEmpty ? nil : hints)
+    }
+
+    fileprivate var capabilities: Capabilities? {
+        guard case .ok(let description, _) = diagnosis else { return nil }
+        return description.capabilities
     }
 
     private var status: ExitStatus {

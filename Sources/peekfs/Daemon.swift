@@ -44,6 +44,7 @@ final class Daemon: Sendable {
     private let session: Session
     private let derivation: Derivation
     private let scheduler: SyncScheduler
+    private let catalogueGuard: CatalogueGuard
     private let state: Lock<State>
     private let wake = DispatchSemaphore(value: 0)
     private let watchEnded = DispatchSemaphore(value: 0)
@@ -75,10 +76,13 @@ final class Daemon: Sendable {
         lock.note(mountPoint: session.mountPoint)
 
         derivation = Derivation(state: workplace.state, index: index)
+        let catalogueGuard = CatalogueGuard(media: media, servers: servers, state: workplace.state, logger: logger)
+        self.catalogueGuard = catalogueGuard
         scheduler = SyncScheduler(
-            index: index, lockDirectory: settings.locations.cache, logger: logger,
+            index: index, state: workplace.state, lockDirectory: settings.locations.cache, logger: logger,
             makeClient: { [servers] in try servers.client(of: $0) },
-            derive: { [derivation] in try derivation.run() })
+            derive: { [derivation] in try derivation.run() },
+            onReport: { catalogueGuard.note($0) })
     }
 
     /// Answers the kernel until the tree is unmounted, by whomever, and ends everything in order.
@@ -122,6 +126,7 @@ final class Daemon: Sendable {
     private func watch() {
         while state.withLock({ $0.isWatching }) {
             followInstances()
+            followConfirmations()
             followIndex()
             _ = wake.wait(timeout: .now() + Self.watchInterval)
         }
@@ -139,6 +144,7 @@ final class Daemon: Sendable {
                 return state.isDerivationDue
             }
             guard !change.isEmpty || isDue else { return }
+            catalogueGuard.forget(change.disconnected + change.connected.keys)
             for number in change.disconnected { media.setServer(number.rawValue, nil) }
             for (number, client) in change.connected { media.setServer(number.rawValue, client) }
             // Returns when the passes over the disconnected have ended: nothing is written of them any more.
@@ -153,6 +159,15 @@ final class Daemon: Sendable {
             }
         } catch {
             logger.error("the instances cannot be followed: \(error)")
+        }
+    }
+
+    /// Syncs servers that were refused as soon as a person has said that they are what they were.
+    private func followConfirmations() {
+        do {
+            for number in try catalogueGuard.confirmed() { scheduler.request(number) }
+        } catch {
+            logger.error("the state database cannot be read: \(error)")
         }
     }
 

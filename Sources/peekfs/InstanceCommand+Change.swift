@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Library
 import Stash
+import Sync
 
 /// How a server is reached besides its address; shared by `add` and `set`.
 struct ConnectionOptions: ParsableArguments {
@@ -102,6 +103,9 @@ extension InstanceCommand {
         static let configuration = CommandConfiguration(
             abstract: "Adds a server, after a test of the connection.",
             discussion: """
+                A server that was removed is recognised by its content, whatever its address is now, and gets back what \
+                people said about its things.
+
                 Example:  peekfs instance add attic http://nas:9999 --api-key-file ~/attic.key
                 """)
 
@@ -109,6 +113,8 @@ extension InstanceCommand {
         var name: String
         @Argument(help: "The address that the browser shows for Stash, such as http://nas:9999.")
         var url: String
+        @Flag(help: "Make it a new server also when it is recognised as one that was removed.")
+        var fresh = false
         @OptionGroup(title: "Connection") var connection: ConnectionOptions
         @OptionGroup var location: LocationOptions
 
@@ -120,12 +126,13 @@ extension InstanceCommand {
             let workplace = try Workplace(location, adopting: false)
             let taken = try workplace.state.instances().contains { $0.name.lowercased() == name.lowercased() }
             if taken { throw InstanceError.nameTaken(name) }
-            if !connection.noTest {
-                let settings = ServerSettings(address: address, apiKey: key, trust: trust)
-                Output.note(try ConnectionTest.pass(settings).sentence)
-            }
+            let settings = ServerSettings(address: address, apiKey: key, trust: trust)
+            let found = connection.noTest ? nil : try ConnectionTest.pass(settings).fingerprint
+            let former =
+                fresh ? nil : try Recognition(of: address.url, found, in: workplace.state).adopted()
             let added = try workplace.state.addInstance(
-                name: name, url: address.url, apiKey: key, priority: connection.priority, trust: trust)
+                name: name, url: address.url, apiKey: key, priority: connection.priority, trust: trust,
+                adopting: former, fingerprint: found)
             Output.note("added '\(added.name)' (\(added.url)) with priority \(added.priority)")
         }
     }
@@ -142,6 +149,10 @@ extension InstanceCommand {
         var url: String?
         @Flag(help: "Forget the API key.")
         var noApiKey = false
+        @Flag(help: "Send the key that is stored to the new address too, although it is another host or port.")
+        var keepApiKey = false
+        @Flag(help: "Take what is found for this server's content also when it is another than before.")
+        var force = false
         @Flag(help: "Believe the certificate authorities of the system again.")
         var systemTls = false
         @OptionGroup(title: "Connection") var connection: ConnectionOptions
@@ -151,25 +162,62 @@ extension InstanceCommand {
             if noApiKey, connection.apiKeyFile != nil || connection.apiKeyStdin {
                 throw ValidationError("--no-api-key and a new key exclude each other")
             }
+            if keepApiKey, noApiKey || connection.apiKeyFile != nil || connection.apiKeyStdin {
+                throw ValidationError("--keep-api-key excludes --no-api-key and a new key")
+            }
+            if force, connection.noTest { throw ValidationError("--force and --no-test exclude each other") }
             if systemTls, connection.insecureTls || connection.caFile != nil {
                 throw ValidationError("--system-tls, --insecure-tls and --ca-file exclude each other")
             }
         }
 
         func run() throws {
-            let change = try self.change()
+            var change = try self.change()
             let workplace = try Workplace(location)
             let instance = try workplace.state.instance(named: name)
             let connectionChanges = change.url != nil || change.apiKey != nil || change.trust != nil
-            if connectionChanges, !connection.noTest {
-                let key = change.apiKey.map { $0 } ?? instance.apiKey
-                let settings = ServerSettings(
-                    address: try parsedAddress(change.url ?? instance.url), apiKey: key,
-                    trust: change.trust ?? instance.trust)
-                Output.note(try ConnectionTest.pass(settings).sentence)
+            if connectionChanges {
+                let address = try parsedAddress(change.url ?? instance.url)
+                let key = change.apiKey ?? instance.apiKey
+                if change.apiKey == nil, key != nil, !keepApiKey { try refuseKey(of: instance, at: address) }
+                if !connection.noTest {
+                    let settings = ServerSettings(
+                        address: address, apiKey: key, trust: change.trust ?? instance.trust)
+                    change.fingerprint = try recognised(settings, as: instance, workplace.state)
+                }
             }
             let changed = try workplace.state.changeInstance(instance.number, change)
             Output.note("changed '\(changed.name)'")
+        }
+
+        /// A key goes to the server that it was given for. Throws when the address is another origin.
+        private func refuseKey(of instance: Instance, at address: ServerAddress) throws {
+            if let old = try? ServerAddress(instance.url), old.hasSameOrigin(as: address) { return }
+            throw CommandError(
+                .usage, "the API key of '\(instance.name)' was given for \(instance.url); it is not sent to \(address)",
+                hint: "give one with --api-key-file or --api-key-stdin, or say --keep-api-key or --no-api-key")
+        }
+
+        /// Tests the connection and makes sure that it leads to the same catalogue as before, where ids mean the same.
+        private func recognised(
+            _ settings: ServerSettings, as instance: Instance, _ state: StateDatabase
+        ) throws -> CatalogueFingerprint {
+            let (reading, address) = (try ConnectionTest.pass(settings), settings.access.address)
+            let verdict: CatalogueFingerprint.Verdict
+            do {
+                verdict = try reading.verdict(against: state.fingerprint(of: instance.number), at: address)
+            } catch let error as SyncError {
+                throw CommandError(error.exitStatus, "\(error)")
+            }
+            if verdict == .other, !force {
+                throw CommandError(
+                    .configuration,
+                    "\(address) has another catalogue than '\(instance.name)', or it was reset or restored; nothing was changed",
+                    hint: """
+                        add another server with `peekfs instance add`; --force if its things have the ids that they had
+                        """)
+            }
+            return reading.fingerprint
         }
 
         private func change() throws -> InstanceChange {

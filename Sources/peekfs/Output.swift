@@ -62,10 +62,10 @@ enum Output {
     /// Whether a person watches standard error, where progress and questions go.
     static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 }
 
-    /// Asks on standard error and reads a line; anything but yes is no.
-    static func confirm(_ question: String) -> Bool {
-        FileHandle.standardError.write(Data("\(question) [y/N] ".utf8))
-        let answer = readLine(strippingNewline: true)?.lowercased()
-        return answer == "y" || answer == "yes"
+    /// Asks on standard error and reads a line; anything but yes is no, but for nothing, which is the default.
+    static func confirm(_ question: String, default fallback: Bool = false) -> Bool {
+        FileHandle.standardError.write(Data("\(question) [\(fallback ? "Y/n" : "y/N")] ".utf8))
+        let answer = readLine(strippingNewline: true)?.lowercased() ?? ""
+        return answer.isEmpty ? fallback : answer == "y" || answer == "yes"
     }
 }

@@ -95,6 +95,7 @@ enum Program {
         case .noSuchInstance: CommandError(.notFound, error.description)
         case .nameTaken: CommandError(.exists, error.description, hint: "change it with `peekfs instance set`")
         case .badName: CommandError(.usage, error.description)
+        case .nothingToAdopt: CommandError(.busy, error.description, hint: "see `peekfs instance list`")
         }
     }
 

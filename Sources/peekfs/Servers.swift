@@ -47,6 +47,9 @@ final class Servers: Sendable {
         return StashClient(access: try ServerSettings(instance).access, engine: engine)
     }
 
+    /// The client of an instance that is in use, nil when it is not.
+    func client(_ number: InstanceNumber) -> StashClient? { state.withLock { $0.clients[number] } }
+
     /// Takes the instances as they are now; says what is different from before.
     func update(_ instances: [Instance]) -> Change {
         let after = Dictionary(uniqueKeysWithValues: instances.map { ($0.number, $0) })

@@ -13,7 +13,11 @@ struct SyncCommand: ParsableCommand {
 
     @Argument(help: "Which servers; all that are enabled when none is named.")
     var names: [String] = []
-    @Flag(help: "Believe a server also when more than a fifth of what it had seems to be gone.")
+    @Flag(
+        help: """
+            Believe a server also when more than a fifth of what it had seems to be gone, or when its content is another than \
+            before.
+            """)
     var force = false
     @OptionGroup var location: LocationOptions
 
@@ -41,7 +45,7 @@ struct SyncCommand: ParsableCommand {
             let synchroniser = Synchroniser(
                 instance: instance.number,
                 client: StashClient(access: try ServerSettings(instance).access, engine: engine), index: index,
-                lockDirectory: workplace.locations.cache, options: options)
+                state: workplace.state, lockDirectory: workplace.locations.cache, options: options)
             return Pass(synchroniser, board: board, cancel: cancel) { try derivation.run() }
         }
         let reports = passes.map { $0.wait() }
@@ -130,7 +134,8 @@ extension SyncError {
         case .server(.notStash, _), .server(.tls, _), .tooOld: .notStash
         case .server: .unavailable
         case .busy: .busy
-        case .configuration: .configuration
+        // A person has to set the address right, or to confirm what is there: no later try will do.
+        case .otherCatalogue, .configuration: .configuration
         case .local: .ioError
         case .cancelled: .busy
         }

@@ -17,9 +17,12 @@ final class Sandbox {
 
     deinit { try? FileManager.default.removeItem(atPath: directory) }
 
+    /// Adds an instance, or adds it again when it was removed.
     @discardableResult
     func instance(_ name: String, priority: Int64? = nil) throws -> InstanceNumber {
-        try state.addInstance(name: name, url: "http://\(name)", apiKey: nil, priority: priority).number
+        let url = "http://\(name)"
+        let former = try state.removedInstances().first { $0.url == url }?.number
+        return try state.addInstance(name: name, url: url, apiKey: nil, priority: priority, adopting: former).number
     }
 
     /// What a complete pass over the instance would store.

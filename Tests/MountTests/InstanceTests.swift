@@ -80,6 +80,76 @@ struct InstanceTests {
         }
     }
 
+    @Test func `a removed server is found again under another address and another name`() throws {
+        try Lab.with { lab in
+            try lab.addAtticAndCellar()
+            try lab.mount()
+            let path = try #require(merged(lab, "attic").first { $0.sources.count == 1 })
+            let ref = try #require(path.ref)
+            let inode = try path.status().st_ino
+            try path.setAttribute("user.peekfs.rating", "85")
+            try lab.succeed("instance", "remove", "attic", "--yes")
+            #expect(eventually { !path.exists })
+
+            var moved = try lab.server("attic").configuration
+            let before = try lab.server("attic").url
+            moved.port = 0
+            moved.basePath = "/stash"
+            let server = try FakeStash.start(moved)
+            defer { server.stop() }
+            try #require(server.url != before)
+            try lab.server("attic").stop()
+            let added = try lab.run(
+                ["instance", "add", "loft", server.url, "--api-key-stdin"], input: lab.key(of: "attic") + "\n")
+            #expect(added.status == 0, "\(added.errors)")
+            #expect(added.errors.contains("this is the server that was called 'attic'"))
+            #expect(added.errors.contains("1 value that people gave is kept"))
+            #expect(eventually { path.exists })
+            #expect(path.ref == Ref("loft", ref.kind, ref.id))
+            #expect(try path.status().st_ino == inode)
+            #expect(try path.rating() == "85")
+            #expect(eventually { (try? path.read()) == server.content(ref.kind, ref.id)?.all })
+        }
+    }
+
+    @Test func `another server under the address of one gives no byte and takes nothing until a person says so`() throws
+    {
+        try Lab.with { lab in
+            try lab.addAtticAndCellar()
+            try lab.mount()
+            let before = try lab.root.walk().map(\.path)
+            let paths = merged(lab, "attic").filter { $0.sources.count == 1 }
+            let path = try #require(paths.first)
+            let id = try #require(path.ref).id
+            let old = try lab.server("attic").content(.scene, id)?.all
+            try path.setAttribute("user.peekfs.rating", "85")
+            let server = try lab.replaceServer("attic", seed: 99)
+            let refused = try lab.run(["sync", "attic"])
+            #expect(refused.status == 78)
+            #expect(refused.errors.contains("another catalogue"))
+            kill(try lab.daemon.pid, SIGHUP)
+            #expect(eventually { (try? lab.daemon.log.contains("its files cannot be read until")) == true })
+            for other in paths.dropFirst() { #expect(errnoOf { _ = try other.read() } == EIO, "\(other)") }
+            // What the kernel or the program still has of it are the right bytes.
+            if let bytes = try? path.read() {
+                let isOld = bytes == old
+                #expect(isOld)
+            }
+            #expect(try lab.root.walk().map(\.path) == before)
+            #expect(try path.rating() == "85")
+
+            try lab.succeed("sync", "attic", "--force")
+            let directory = lab.root / "instances" / "attic" / "scenes"
+            #expect(
+                eventually {
+                    directory.names.map { directory / $0 }.contains { scene in
+                        guard let ref = scene.ref, ref.kind == .scene else { return false }
+                        return (try? scene.read()) == server.content(.scene, ref.id)?.all
+                    }
+                })
+        }
+    }
+
     /// The ids of the scenes that an instance lists.
     private func ids(_ lab: Lab, _ server: String) -> [Int] {
         let directory = lab.root / "instances" / server / "scenes"

@@ -90,6 +90,18 @@ final class Lab: Sendable {
         state.change { $0.servers[name] = server }
     }
 
+    /// Ends a server and starts another one, with a catalogue of its own, under the same address and key.
+    @discardableResult
+    func replaceServer(_ name: String, seed: UInt64) throws -> FakeStash {
+        try server(name).stop()
+        var configuration = try server(name).configuration
+        configuration.port = try server(name).port
+        configuration.seed = seed
+        let server = try FakeStash.start(configuration)
+        state.change { $0.servers[name] = server }
+        return server
+    }
+
     /// Makes a running server an instance.
     func addInstance(_ name: String, _ options: String...) throws {
         try succeed(
@@ -219,7 +231,7 @@ final class Lab: Sendable {
 
 /// A `peekfs mount` in the foreground.
 final class Daemon: Sendable {
-    private let pid: pid_t
+    let pid: pid_t
     private let logPath: String
     private let ended = DispatchSemaphore(value: 0)
     private let status = Box<Int32?>(nil)

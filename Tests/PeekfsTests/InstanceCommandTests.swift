@@ -76,7 +76,8 @@ struct InstanceCommandTests {
         _ = try await peekfs.run(
             "instance", "add", "attic", "http://127.0.0.1:9", "--no-test", "--api-key-stdin", "--insecure-tls",
             input: "abc\n")
-        _ = try await peekfs.run("instance", "set", "attic", "--url", "http://127.0.0.1:10/stash/", "--no-test")
+        _ = try await peekfs.run(
+            "instance", "set", "attic", "--url", "http://127.0.0.1:10/stash/", "--no-test", "--keep-api-key")
         let moved = try #require(try await list().first)
         #expect(moved.url == "http://127.0.0.1:10/stash")
         #expect(moved.hasApiKey)

@@ -47,13 +47,38 @@ final class Program: Sendable {
         _ arguments: [String], input: String = "", environment: [String: String] = [:],
         whileRunning look: (@Sendable (pid_t) -> Void)? = nil
     ) async throws -> Outcome {
+        let file = directory + "/" + UUID().uuidString + ".in"
+        try input.write(toFile: file, atomically: false, encoding: .utf8)
+        return try await run(
+            arguments, FileHandle(forReadingAtPath: file), environment: environment, whileRunning: look)
+    }
+
+    /// Runs it with a terminal as its standard input, on which that is typed.
+    func run(_ arguments: [String], terminalInput: String) async throws -> Outcome {
+        let person = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+        defer { close(person) }
+        // TIOCSPTLCK and TIOCGPTN of ioctl_tty(2), which are no constants in Swift: unlock, and the terminal's number.
+        var (isLocked, number) = (CInt(0), CUnsignedInt(0))
+        guard person >= 0, ioctl(person, 0x4004_5431, &isLocked) == 0, ioctl(person, 0x8004_5430, &number) == 0 else {
+            throw POSIXError(.ENOTTY)
+        }
+        let terminal = open("/dev/pts/\(number)", O_RDWR | O_NOCTTY | O_CLOEXEC)
+        guard terminal >= 0 else { throw POSIXError(.ENOTTY) }
+        FileHandle(fileDescriptor: person).write(Data(terminalInput.utf8))
+        return try await run(
+            arguments, FileHandle(fileDescriptor: terminal, closeOnDealloc: true), environment: [:], whileRunning: nil)
+    }
+
+    private func run(
+        _ arguments: [String], _ input: FileHandle?, environment: [String: String],
+        whileRunning look: (@Sendable (pid_t) -> Void)?
+    ) async throws -> Outcome {
         let name = directory + "/" + UUID().uuidString
         let process = Process()
         process.executableURL = Self.executable
         process.arguments = arguments
         process.environment = baseEnvironment.merging(environment) { $1 }
-        try input.write(toFile: name + ".in", atomically: false, encoding: .utf8)
-        process.standardInput = FileHandle(forReadingAtPath: name + ".in")
+        process.standardInput = input
         // Files and not pipes: nobody has to read them in time.
         process.standardOutput = try Self.fresh(name + ".out")
         process.standardError = try Self.fresh(name + ".err")

@@ -45,6 +45,12 @@ import Testing
             #expect(try rig.client.count(of: Row.kind) == Int64(rows.count))
             let sweep = try rig.client.ids(Row.kind, PageRequest(.first(of: Row.kind), limit: 1000))
             #expect(sweep.rows == rows.map { IDRow(id: $0.id, updatedAt: $0.updatedAt.text) })
+            let made = try rig.client.creations(Row.kind, limit: 5)
+            let expected = ids(Row.kind).prefix(5).compactMap { id in
+                Kind(rawValue: Row.kind.rawValue).flatMap { rig.fake.catalogue.entity($0, Int(id))?.created.seconds }
+            }
+            #expect(made.rows.map(\.id) == Array(ids(Row.kind).prefix(5)))
+            #expect(made.rows.map(\.createdAt.unixSeconds) == expected)
         }
         try check(WireScene.self)
         try check(WirePerformer.self)

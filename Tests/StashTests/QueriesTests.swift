@@ -58,7 +58,7 @@ import Testing
     func `every document has a name of its own and balanced braces`(version: String) {
         let documents = Queries.all(for: Generations.capabilities(version))
         #expect(Set(documents.map(\.name)).count == documents.count)
-        #expect(documents.count == 4 + 4 * WireKind.allCases.count)
+        #expect(documents.count == 4 + 5 * WireKind.allCases.count)
         for document in documents {
             #expect(document.text.contains("query \(document.name)"))
             #expect(document.text.count { $0 == "{" } == document.text.count { $0 == "}" })

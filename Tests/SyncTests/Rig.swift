@@ -10,12 +10,18 @@ import Synchronization
 final class Rig: Sendable {
     let directory: String
     let index: IndexDatabase
+    /// Has the instances 1 to 4.
+    let state: StateDatabase
     let engine: TransferEngine
     private let derivations = Mutex(0)
 
     init() throws {
         directory = NSTemporaryDirectory() + "sync-tests-" + UUID().uuidString
         index = try IndexDatabase(directory: directory, libraryID: UUID())
+        state = try StateDatabase(directory: directory)
+        for number in 1...4 {
+            try state.addInstance(name: "server \(number)", url: "http://server-\(number)", apiKey: nil)
+        }
         engine = try TransferEngine()
         engine.start()
     }
@@ -23,6 +29,7 @@ final class Rig: Sendable {
     deinit {
         engine.stop()
         try? index.pool.close()
+        try? state.pool.close()
         try? FileManager.default.removeItem(atPath: directory)
     }
 
@@ -55,7 +62,7 @@ final class Rig: Sendable {
     ) throws -> SyncReport {
         let synchroniser = Synchroniser(
             instance: InstanceNumber(number), client: try client(url, key: key), index: index,
-            lockDirectory: directory, options: options)
+            state: state, lockDirectory: directory, options: options)
         return synchroniser.run(cancel: cancel) { [self] in
             countDerivation()
             try derive?()

@@ -43,7 +43,8 @@ private final class Reports: Sendable {
 
     private func scheduler(_ rig: Rig, _ reports: Reports, _ schedule: SyncSchedule = SyncSchedule()) -> SyncScheduler {
         SyncScheduler(
-            index: rig.index, lockDirectory: rig.directory, options: Rig.options(), schedule: schedule,
+            index: rig.index, state: rig.state, lockDirectory: rig.directory, options: Rig.options(),
+            schedule: schedule,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             makeClient: { instance in try rig.client(instance.url) }, derive: { rig.countDerivation() },
             onReport: { reports.add($0) })
@@ -147,7 +148,7 @@ private final class Reports: Sendable {
             let synchronisers = try fakes.enumerated().map { number, fake in
                 Synchroniser(
                     instance: InstanceNumber(Int64(number + 1)), client: try rig.client(fake.url), index: rig.index,
-                    lockDirectory: rig.directory, options: Rig.options())
+                    state: rig.state, lockDirectory: rig.directory, options: Rig.options())
             }
             withExtendedLifetime(rig) {
                 DispatchQueue.concurrentPerform(iterations: synchronisers.count) { number in
@@ -182,6 +183,8 @@ private final class Reports: Sendable {
         #expect(success > .seconds(3000) && success < .seconds(4200))
         let refused = SyncError.server(.unauthorised(.keyRejected), address)
         #expect(schedule.pause(after: refused, failures: 1, using: &random) == schedule.interval)
+        let other = SyncError.otherCatalogue(instance: "attic", address)
+        #expect(schedule.pause(after: other, failures: 1, using: &random) == schedule.interval)
         #expect(schedule.pause(after: .server(.tripwire, address), failures: 1, using: &random) == nil)
     }
 }
