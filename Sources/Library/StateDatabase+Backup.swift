@@ -32,10 +32,14 @@ extension StateDatabase {
             guard status.st_mode & S_IFMT == S_IFREG else { throw BackupError.reserved(file) }
             guard replacing else { throw BackupError.exists(file) }
         }
-        try StateCopy.make(from: pool, to: file)
-        let copy = try StateCopy.open(file, readonly: true)
-        defer { try? copy.close() }
-        return try copy.read { try StateSummary($0, path: file) }
+        do {
+            try StateCopy.make(from: pool, to: file)
+            let copy = try StateCopy.open(file, readonly: true)
+            defer { try? copy.close() }
+            return try copy.read { try StateSummary($0, path: file) }
+        } catch let error as DatabaseError {
+            throw StoreError.unusable(path: file, reason: StateCopy.words(error))
+        }
     }
 
     /// A backup of the present content beside the database.
@@ -55,10 +59,23 @@ extension StateDatabase {
     /// Puts the content of a backup in the place of everything that is there, in one transaction: whoever has the database
     /// open, in whatever process, sees the old content or the new one, also when this is killed.
     ///
-    /// No number is given twice: numbers go on after the highest one that either of both has given.
+    /// No number is given twice: numbers go on after the highest one that either of both has given. What the index says
+    /// has to be derived again after this.
     ///
-    /// - Throws: `DatabaseError`; then nothing was changed.
-    package func restore(_ backup: StagedBackup) throws {
+    /// - Parameters:
+    ///   - backup: What to bring in.
+    ///   - index: The one of this library; nobody derives anything in it meanwhile from what was there before.
+    /// - Throws: `StoreError`; then nothing was changed.
+    package func restore(_ backup: StagedBackup, index: IndexDatabase) throws {
+        let lock = try DerivationLock(index)
+        do {
+            try withExtendedLifetime(lock) { try bringIn(backup) }
+        } catch let error as DatabaseError {
+            throw StoreError.unusable(path: path, reason: StateCopy.words(error) + "; nothing was changed")
+        }
+    }
+
+    private func bringIn(_ backup: StagedBackup) throws {
         try backup.queue.inDatabase { [pool] staged in
             try pool.writeWithoutTransaction { live in
                 var isFirst = true

@@ -70,12 +70,12 @@ struct BackupTests {
         do {
             let staged = try StagedBackup(file, for: state)
             #expect(staged.summary == written)
-            try state.restore(staged)
+            try state.restore(staged, index: sandbox.index)
         }
         #expect(try content() == before)
         #expect(try state.personal(.rating, of: [scene(InstanceNumber(1), 1)], uid: 7) == .integer(1))
 
-        try state.restore(try StagedBackup(kept, for: state))
+        try state.restore(try StagedBackup(kept, for: state), index: sandbox.index)
         #expect(try state.personal(.rating, of: [scene(InstanceNumber(1), 1)], uid: 7) == .integer(99))
         #expect(try state.instances().map(\.name) == ["attic"])
     }
@@ -92,7 +92,7 @@ struct BackupTests {
         }
         let given = try numbers()
         #expect(given.count == 70)
-        try state.restore(try StagedBackup(file, for: state))
+        try state.restore(try StagedBackup(file, for: state), index: sandbox.index)
         #expect(try state.instances().map(\.name) == ["attic", "cellar"])
         #expect(try numbers().count == 40)
 
@@ -112,6 +112,7 @@ struct BackupTests {
         let acknowledged = Mutex<[Int64: Int64]>([:])
         let other = try Sandbox()
         let restored = other.state
+        let index = other.index
         let file = self.file
         inThreads(5) { writer in
             if writer == 4 {
@@ -120,7 +121,7 @@ struct BackupTests {
                     let floor = acknowledged.withLock { $0 }
                     do {
                         _ = try state.backup(to: file, replacing: true)
-                        try restored.restore(try StagedBackup(file, for: restored))
+                        try restored.restore(try StagedBackup(file, for: restored), index: index)
                         for writer in Int64(0)..<4 {
                             let refs = (0..<4).map { EntityRef(instance: one, kind: .scene, id: writer * 10 + $0 + 1) }
                             let values = try refs.map { ref -> Int64 in
@@ -162,12 +163,13 @@ struct BackupTests {
         let directory = sandbox.directory
         let file = self.file
         let state = self.state
+        let index = sandbox.index
         inThreads(4) { number in
             do {
                 if number == 0 {
                     defer { isOver.withLock { $0 = true } }
                     for _ in 0..<15 {
-                        try state.restore(try StagedBackup(file, for: state))
+                        try state.restore(try StagedBackup(file, for: state), index: index)
                         try state.setPersonal(.rating, .integer(2), of: refs, uid: 1)
                     }
                     return
@@ -253,7 +255,7 @@ struct BackupTests {
                     """)
         }
         try old.close()
-        try state.restore(try StagedBackup(file, for: state))
+        try state.restore(try StagedBackup(file, for: state), index: sandbox.index)
         #expect(try state.instances().map(\.name) == ["old"])
         #expect(try state.personal(.rating, of: [scene(InstanceNumber(4), 11)], uid: 1) == .integer(85))
         let (version, size) = try state.pool.read {
@@ -289,6 +291,6 @@ struct BackupTests {
         _ = try state.backup(to: file, replacing: false)
         let first = try StagedBackup(file, for: state)
         #expect(throws: BackupError.busy(state.path)) { try StagedBackup(file, for: state) }
-        try state.restore(first)
+        try state.restore(first, index: sandbox.index)
     }
 }
