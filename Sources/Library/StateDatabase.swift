@@ -67,11 +67,23 @@ package enum Files {
 
     /// Makes an empty file with mode 0600, or gives an existing one that mode, before SQLite opens it: SQLite gives the
     /// journal beside it the same mode.
+    ///
+    /// A database is never opened here, not even to be closed at once: closing any descriptor of a file takes all locks
+    /// that this process has on it (fcntl(2)), and without its lock another process would take the log away from under
+    /// the connections of this one (sqlite.org/howtocorrupt.html, 2.2).
     package static func createPrivate(_ path: String) {
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard chmod(path, 0o600) != 0, errno == ENOENT else { return }
+        var template = Array((path + ".XXXXXX").utf8CString)
+        let descriptor = mkstemp(&template)
         guard descriptor >= 0 else { return }
-        fchmod(descriptor, 0o600)
         close(descriptor)
+        let temporary = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        // It comes into being closed, and an existing one is left alone. Where there are no hard links it is made in place.
+        if link(temporary, path) != 0, errno != EEXIST {
+            let made = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+            if made >= 0 { close(made) }
+        }
+        unlink(temporary)
     }
 
     /// Makes what was just done to names in a directory survive a power cut. Some file systems cannot; they are not worse
