@@ -42,52 +42,49 @@ extension StateDatabase {
         }
     }
 
-    /// A backup of the present content beside the database.
-    ///
-    /// - Returns: Its path; nil when there is nothing to keep, because nobody has said anything yet.
-    package func backupBeside(_ mark: String) throws -> String? {
-        let isFresh = try pool.read {
-            try Bool.fetchOne(
-                $0,
-                sql: """
-                    SELECT NOT EXISTS (SELECT 1 FROM instance) AND NOT EXISTS (SELECT 1 FROM personal)
-                    """)
-        }
-        return isFresh == true ? nil : try StateCopy.make(from: pool, beside: path, mark: mark)
-    }
-
     /// Puts the content of a backup in the place of everything that is there, in one transaction: whoever has the database
     /// open, in whatever process, sees the old content or the new one, also when this is killed.
     ///
-    /// No number is given twice: numbers go on after the highest one that either of both has given. What the index says
-    /// has to be derived again after this.
+    /// What is replaced is kept in a backup beside the database, to the last value that was acknowledged. No number is
+    /// given twice: numbers go on after the highest one that either of both has given. What the index says has to be derived
+    /// again after this.
     ///
     /// - Parameters:
     ///   - backup: What to bring in.
     ///   - index: The one of this library; nobody derives anything in it meanwhile from what was there before.
+    /// - Returns: The path of the backup of what was there; nil when nobody had said anything yet.
     /// - Throws: `StoreError`; then nothing was changed.
-    package func restore(_ backup: StagedBackup, index: IndexDatabase) throws {
+    package func restore(_ backup: StagedBackup, index: IndexDatabase) throws -> String? {
         let lock = try DerivationLock(index)
+        var kept: String?
         do {
-            try withExtendedLifetime(lock) { try bringIn(backup) }
-        } catch let error as DatabaseError {
-            throw StoreError.unusable(path: path, reason: StateCopy.words(error) + "; nothing was changed")
-        }
-    }
-
-    private func bringIn(_ backup: StagedBackup) throws {
-        try backup.queue.inDatabase { [pool] staged in
-            try pool.writeWithoutTransaction { live in
-                var isFirst = true
-                // The first page takes the write lock, and the last one commits (sqlite.org/c3ref/backup_finish.html). In
-                // between nobody can give a number, and what is changed in the source by this connection goes along.
-                try staged.backup(to: live, pagesPerStep: 1) { _ in
-                    guard isFirst else { return }
-                    isFirst = false
-                    try Self.raiseNumbers(staged, to: try pool.read(Self.numbers))
+            try backup.queue.inDatabase { [pool, path] staged in
+                try pool.writeWithoutTransaction { live in
+                    var isFirst = true
+                    // The first page takes the write lock, and the last one commits (sqlite.org/c3ref/backup_finish.html).
+                    // In between nobody can write or give a number, readers see what was there, and what this connection
+                    // changes in the source goes along.
+                    try staged.backup(to: live, pagesPerStep: 1) { _ in
+                        guard isFirst else { return }
+                        isFirst = false
+                        let (isFresh, numbers) = try pool.read { (try Self.isFresh($0), try Self.numbers($0)) }
+                        if !isFresh { kept = try StateCopy.make(from: pool, beside: path, mark: "before-restore") }
+                        try Self.raiseNumbers(staged, to: numbers)
+                    }
                 }
             }
+        } catch {
+            guard let error = error as? DatabaseError else { throw error }
+            throw StoreError.unusable(path: path, reason: StateCopy.words(error) + "; nothing was changed")
         }
+        withExtendedLifetime(lock) {}
+        return kept
+    }
+
+    /// Whether nobody has said anything yet.
+    private static func isFresh(_ db: Database) throws -> Bool {
+        try Bool.fetchOne(
+            db, sql: "SELECT NOT EXISTS (SELECT 1 FROM instance) AND NOT EXISTS (SELECT 1 FROM personal)") ?? false
     }
 
     /// The highest number that was ever given, by table.

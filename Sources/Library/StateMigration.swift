@@ -19,8 +19,9 @@ enum StateMigration {
                 try migrate(pool, path: path, steps: steps)
                 return pool
             } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
-                // Each try has waited for its lock already.
                 guard ContinuousClock.now < deadline else { throw error }
+                // Most tries have waited for their lock already, but where two could wait for each other SQLite does not.
+                usleep(10_000)
             } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
                 throw StoreError.unusable(path: path, reason: "it is no SQLite database")
             }

@@ -29,10 +29,8 @@ struct RestoreCommand: ParsableCommand {
         try confirm(backup.summary, instead: try workplace.state.summary())
         // The daemon of another library would go on with an index and a memory that mean other things.
         let lock = isForeign ? try libraryLock(workplace.locations.state) : nil
-        if let kept = try workplace.state.backupBeside("before-restore") {
-            Output.note("what was there before is kept in \(kept)")
-        }
-        try workplace.state.restore(backup, index: try workplace.index())
+        let kept = try workplace.state.restore(backup, index: try workplace.index())
+        if let kept { Output.note("what was there before is kept in \(kept)") }
         Output.note("restored \(file): \(backup.summary.words)")
         try withExtendedLifetime(lock) { try derive(workplace.locations) }
     }

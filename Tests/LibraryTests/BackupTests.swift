@@ -66,18 +66,53 @@ struct BackupTests {
         try state.setPersonal(.rating, .integer(99), of: [scene(InstanceNumber(1), 1)], uid: 7)
         try state.removeInstance(InstanceNumber(2), purge: true)
         #expect(try content() != before)
-        let kept = try #require(try state.backupBeside("before-restore"))
+        let replaced = try content()
+        let kept: String
         do {
             let staged = try StagedBackup(file, for: state)
             #expect(staged.summary == written)
-            try state.restore(staged, index: sandbox.index)
+            kept = try #require(try state.restore(staged, index: sandbox.index))
         }
         #expect(try content() == before)
         #expect(try state.personal(.rating, of: [scene(InstanceNumber(1), 1)], uid: 7) == .integer(1))
 
-        try state.restore(try StagedBackup(kept, for: state), index: sandbox.index)
+        _ = try state.restore(try StagedBackup(kept, for: state), index: sandbox.index)
         #expect(try state.personal(.rating, of: [scene(InstanceNumber(1), 1)], uid: 7) == .integer(99))
         #expect(try state.instances().map(\.name) == ["attic"])
+        #expect(try content() == replaced)
+    }
+
+    @Test func `what was acknowledged up to the last moment before a restore is kept`() throws {
+        let one = try sandbox.instance("one")
+        let ref = scene(one, 1)
+        _ = try state.backup(to: file, replacing: false)
+        let state = self.state
+        let last = Mutex<Int64>(0)
+        for _ in 0..<8 {
+            let isOver = Mutex(false)
+            let group = DispatchGroup()
+            group.enter()
+            Thread.detachNewThread {
+                while !isOver.withLock({ $0 }) {
+                    let value = last.withLock { $0 } + 1
+                    guard (try? state.setPersonal(.playCount, .integer(value), of: [ref], uid: 1)) != nil else { break }
+                    last.withLock { $0 = value }
+                }
+                group.leave()
+            }
+            while last.withLock({ $0 % 10 < 5 }) { usleep(100) }
+            let kept = try state.restore(try StagedBackup(file, for: state), index: sandbox.index)
+            isOver.withLock { $0 = true }
+            group.wait()
+            let now = try state.personal(.playCount, of: [ref], uid: 1)
+            guard now == nil else {
+                #expect(now == .integer(last.withLock { $0 }))
+                continue
+            }
+            let copy = try StateCopy.open(try #require(kept), readonly: true)
+            let value = try copy.read { try Int64.fetchOne($0, sql: "SELECT value FROM personal") }
+            #expect(value == last.withLock { $0 })
+        }
     }
 
     @Test func `numbers that were given after the backup are given to nothing else`() throws {
@@ -92,7 +127,7 @@ struct BackupTests {
         }
         let given = try numbers()
         #expect(given.count == 70)
-        try state.restore(try StagedBackup(file, for: state), index: sandbox.index)
+        _ = try state.restore(try StagedBackup(file, for: state), index: sandbox.index)
         #expect(try state.instances().map(\.name) == ["attic", "cellar"])
         #expect(try numbers().count == 40)
 
@@ -121,7 +156,7 @@ struct BackupTests {
                     let floor = acknowledged.withLock { $0 }
                     do {
                         _ = try state.backup(to: file, replacing: true)
-                        try restored.restore(try StagedBackup(file, for: restored), index: index)
+                        _ = try restored.restore(try StagedBackup(file, for: restored), index: index)
                         for writer in Int64(0)..<4 {
                             let refs = (0..<4).map { EntityRef(instance: one, kind: .scene, id: writer * 10 + $0 + 1) }
                             let values = try refs.map { ref -> Int64 in
@@ -169,7 +204,7 @@ struct BackupTests {
                 if number == 0 {
                     defer { isOver.withLock { $0 = true } }
                     for _ in 0..<15 {
-                        try state.restore(try StagedBackup(file, for: state), index: index)
+                        _ = try state.restore(try StagedBackup(file, for: state), index: index)
                         try state.setPersonal(.rating, .integer(2), of: refs, uid: 1)
                     }
                     return
@@ -255,7 +290,7 @@ struct BackupTests {
                     """)
         }
         try old.close()
-        try state.restore(try StagedBackup(file, for: state), index: sandbox.index)
+        _ = try state.restore(try StagedBackup(file, for: state), index: sandbox.index)
         #expect(try state.instances().map(\.name) == ["old"])
         #expect(try state.personal(.rating, of: [scene(InstanceNumber(4), 11)], uid: 1) == .integer(85))
         let (version, size) = try state.pool.read {
@@ -291,6 +326,6 @@ struct BackupTests {
         _ = try state.backup(to: file, replacing: false)
         let first = try StagedBackup(file, for: state)
         #expect(throws: BackupError.busy(state.path)) { try StagedBackup(file, for: state) }
-        try state.restore(first, index: sandbox.index)
+        _ = try state.restore(first, index: sandbox.index)
     }
 }
