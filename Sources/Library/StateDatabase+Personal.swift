@@ -37,14 +37,15 @@ extension StateDatabase {
         }
     }
 
-    /// Stores the value for every member in one transaction; nil takes it back. Returns when it is on disk.
-    /// `condition` sees the present value inside the transaction and may throw to refuse the change.
+    /// Stores the value for every member in one transaction; nil takes it back. Returns when it is on disk; writers at the
+    /// same time share a transaction. `condition` sees the present value inside the transaction and may throw to refuse
+    /// the change; it runs on whichever thread commits.
     package func setPersonal(
         _ field: PersonalField, _ value: PersonalValue?, of members: [EntityRef], uid: UInt32,
-        condition: (PersonalValue?) throws -> Void = { _ in }
+        condition: @escaping @Sendable (PersonalValue?) throws -> Void = { _ in }
     ) throws {
         precondition(!members.isEmpty, "a value of nothing would be acknowledged and stored nowhere")
-        try pool.write { db in
+        try commits.write { db in
             try condition(try Self.newest(field, of: members, uid: uid, db))
             let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
             let statement = try db.cachedStatement(

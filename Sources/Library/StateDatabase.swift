@@ -7,46 +7,34 @@ import GRDB
 /// Several processes may have it open: the daemon and commands. SQLite's own locks keep them apart.
 package final class StateDatabase: Sendable {
     let pool: DatabasePool
-    /// The identity of this library; the index that belongs to it carries the same.
+    /// What people wait for is written through this.
+    let commits: GroupCommit
+    /// The identity of this library; the index that belongs to it carries the same. Read once: a restore of another
+    /// library's backup wants the database to be opened again.
     package let libraryID: UUID
     let path: String
+    let steps: [String]
 
-    /// Opens `directory/state.sqlite`, making directory (0700) and file (0600) when they are missing.
+    /// Opens `directory/state.sqlite`, making directory (0700) and file (0600) when they are missing. An older one is
+    /// brought to the present version, after a backup beside it.
     ///
     /// - Throws: `StoreError` when the file was written by a newer version or cannot be used.
-    package init(directory: String) throws {
-        try Files.makePrivateDirectory(directory)
-        path = directory + "/state.sqlite"
-        Files.createPrivate(path)
-        var configuration = Configuration()
-        configuration.busyMode = .timeout(10)
-        configuration.maximumReaderCount = 16
-        configuration.prepareDatabase { db in
-            // Acknowledged means on disk: with FULL, WAL mode syncs the log at every commit (sqlite.org/pragma.html).
-            if !db.configuration.readonly { try db.execute(sql: "PRAGMA synchronous = FULL") }
-        }
-        pool = try DatabasePool(path: path, configuration: configuration)
-        let file = path
-        libraryID = try pool.write { db in
-            try Self.migrate(db, path: file)
-            let text = try String.fetchOne(db, sql: "SELECT value FROM setting WHERE key = 'library'")
-            return text.flatMap(UUID.init(uuidString:)) ?? UUID()
-        }
+    package convenience init(directory: String) throws {
+        try self.init(directory: directory, steps: StateSchema.steps)
     }
 
-    /// Brings the tables to the present version, all steps in the one transaction that this runs in.
-    private static func migrate(_ db: Database, path: String) throws {
-        let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
-        let known = StateSchema.steps.count
-        guard found <= known else { throw StoreError.newer(path: path, found: found, known: known) }
-        guard found < known else { return }
-        for step in StateSchema.steps[found...] { try db.execute(sql: step) }
-        if found == 0 {
-            try db.execute(
-                sql: "INSERT INTO setting (key, value) VALUES ('library', ?)",
-                arguments: [UUID().uuidString.lowercased()])
+    init(directory: String, steps: [String]) throws {
+        try Files.makePrivateDirectory(directory)
+        self.steps = steps
+        path = directory + "/state.sqlite"
+        Files.createPrivate(path)
+        pool = try StateMigration.open(path, steps: steps)
+        commits = GroupCommit(pool)
+        let text = try pool.read { try String.fetchOne($0, sql: "SELECT value FROM setting WHERE key = 'library'") }
+        guard let id = text.flatMap(UUID.init(uuidString:)) else {
+            throw StoreError.unusable(path: path, reason: "it does not say which library it belongs to")
         }
-        try db.execute(sql: "PRAGMA user_version = \(known)")
+        libraryID = id
     }
 }
 
@@ -79,10 +67,32 @@ package enum Files {
 
     /// Makes an empty file with mode 0600, or gives an existing one that mode, before SQLite opens it: SQLite gives the
     /// journal beside it the same mode.
+    ///
+    /// A database is never opened here, not even to be closed at once: closing any descriptor of a file takes all locks
+    /// that this process has on it (fcntl(2)), and without its lock another process would take the log away from under
+    /// the connections of this one (sqlite.org/howtocorrupt.html, 2.2).
     package static func createPrivate(_ path: String) {
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard chmod(path, 0o600) != 0, errno == ENOENT else { return }
+        var template = Array((path + ".XXXXXX").utf8CString)
+        let descriptor = mkstemp(&template)
         guard descriptor >= 0 else { return }
-        fchmod(descriptor, 0o600)
+        close(descriptor)
+        let temporary = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        // It comes into being closed, and an existing one is left alone. Where there are no hard links it is made in place.
+        if link(temporary, path) != 0, errno != EEXIST {
+            let made = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+            if made >= 0 { close(made) }
+        }
+        unlink(temporary)
+    }
+
+    /// Makes what was just done to names in a directory survive a power cut. Some file systems cannot; they are not worse
+    /// off for it.
+    package static func syncDirectory(of path: String) {
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
         close(descriptor)
     }
 }

@@ -18,6 +18,7 @@ struct Peekfs: AsyncParsableCommand {
         subcommands: [
             MountCommand.self, UnmountCommand.self, InstanceCommand.self, SyncCommand.self, StatusCommand.self,
             MergeCommand.self, ConflictsCommand.self,
+            BackupCommand.self, RestoreCommand.self,
         ])
 
     static func main() async {

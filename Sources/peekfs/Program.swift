@@ -55,12 +55,23 @@ enum Program {
             case .newer: CommandError(.configuration, error.description)
             case .unusable: CommandError(.ioError, error.description)
             }
+        case let error as BackupError: explained(error)
         case let error as MountOptionError: CommandError(.usage, "\(error)", hint: "see `peekfs mount --help`")
         case let error as SessionError: explained(error)
         case let error as UnmountError: explained(error)
         case let error as Errno: CommandError(.system, "\(error)")
         case let error as StashError: CommandError(.system, "\(error)")
         default: nil
+        }
+    }
+
+    private static func explained(_ error: BackupError) -> CommandError {
+        switch error {
+        case .exists: CommandError(.exists, "\(error)", hint: "add --force to replace it")
+        case .reserved: CommandError(.usage, "\(error)", hint: "choose another name")
+        case .missing: CommandError(.notFound, "\(error)")
+        case .notState: CommandError(.ioError, "\(error)", hint: "nothing was changed")
+        case .busy: CommandError(.busy, "\(error)", hint: "try again when it is done")
         }
     }
 
