@@ -33,40 +33,26 @@ extension StateDatabase {
     /// - Returns: What became of the values.
     /// - Throws: `DatabaseError`; nothing was written then.
     package func importPersonal(_ values: [ImportedValue], dryRun: Bool) throws -> ImportOutcome {
-        let members = try members(of: Set(values.map(\.ref)))
-        var outcome = ImportOutcome()
-        outcome.unseen = Set(values.map(\.ref)).count { members[$0] == nil }
-        func merged(_ db: Database) throws -> PersonalMerge {
-            var merge = PersonalMerge(db: db)
-            for value in values { try merge.add(value, members: members[value.ref] ?? [value.ref], &outcome) }
-            for value in values { try merge.share(value, members: members[value.ref] ?? [], &outcome) }
-            return merge
-        }
-        if dryRun {
-            _ = try pool.read(merged)
-        } else {
-            try pool.write { db in try merged(db).write() }
-        }
-        return outcome
-    }
-
-    /// All members of the entity that each of these is part of; nothing for what no sync ever saw.
-    private func members(of refs: Set<EntityRef>) throws -> [EntityRef: [EntityRef]] {
-        let entities = try pool.read { db in
-            let statement = try db.cachedStatement(
-                sql: "SELECT entity FROM member WHERE instance = ? AND kind = ? AND id = ?")
-            var entities: [EntityRef: Int64] = [:]
-            for ref in refs {
-                entities[ref] = try Int64.fetchOne(
-                    statement, arguments: [ref.instance.rawValue, ref.kind.rawValue, ref.id])
+        func merged(_ db: Database) throws -> (PersonalMerge, ImportOutcome) {
+            var outcome = ImportOutcome()
+            var members: [EntityRef: [EntityRef]] = [:]
+            for ref in Set(values.map(\.ref)) {
+                members[ref] = try Self.members(togetherWith: ref, db)
+                if members[ref]?.isEmpty == true {
+                    members[ref] = [ref]
+                    outcome.unseen += 1
+                }
             }
-            return entities
+            var merge = PersonalMerge(db: db)
+            for value in values { try merge.add(value, members: members[value.ref] ?? [], &outcome) }
+            for value in values { try merge.share(value, members: members[value.ref] ?? [], &outcome) }
+            return (merge, outcome)
         }
-        var members: [Int64: [EntityRef]] = [:]
-        for entity in Set(entities.values) { members[entity] = try self.members(ofEntity: NodeNumber(entity)) }
-        // Itself in any case, also while identities are computed anew.
-        return entities.mapValues { members[$0] ?? [] }.reduce(into: [:]) { all, pair in
-            all[pair.key] = pair.value.contains(pair.key) ? pair.value : pair.value + [pair.key]
+        guard !dryRun else { return try pool.read(merged).1 }
+        return try pool.write { db in
+            let (merge, outcome) = try merged(db)
+            try merge.write()
+            return outcome
         }
     }
 }

@@ -248,7 +248,7 @@ struct ServerChoice {
 
     private func doubt(_ evidence: [PeekEvidence]) -> String {
         guard evidence.contains(where: { $0.sampled > 0 }) else {
-            return "Peek kept nothing by which it could be recognised"
+            return "there is nothing in it by which a server could be recognised"
         }
         let parts = evidence.map { found in
             "\(instances.first { $0.number == found.instance }?.name ?? ""): \(found.phrase)"
@@ -257,17 +257,18 @@ struct ServerChoice {
     }
 
     private func undecided(_ open: [(origin: PeekOrigin, doubt: String)]) -> CommandError {
-        let which = open.map { "\(title($0.origin)): \($0.doubt)" }.joined(separator: "; ")
+        let which = open.map { "\(title($0.origin)), because \($0.doubt)" }.joined(separator: "; ")
         let names = instances.map(\.name).joined(separator: ", ")
         let prefix = origins.count > 1 && open[0].origin != .unnamed ? Self.word(open[0].origin, matching) + "=" : ""
         return CommandError(
-            .usage, "it is not certain which server is meant. \(which)",
+            .usage, "it is not certain which server is meant: \(which)",
             hint: "say it with --instance \(prefix)NAME, where NAME is one of \(names); nothing was imported")
     }
 
     private func ask(_ origin: PeekOrigin, _ doubt: String) throws(CommandError) -> Match {
         let list = instances.enumerated().map { "  \($0 + 1)) \($1.name) (\($1.url))\n" }.joined()
-        let question = "\(title(origin)): \(doubt)\n\(list)which one is it? [1-\(instances.count), nothing to give up] "
+        let question =
+            "it is not certain which server is meant: \(title(origin)), because \(doubt)\n\(list)which one is it? [1-\(instances.count), nothing to give up] "
         FileHandle.standardError.write(Data(question.utf8))
         guard let answer = readLine(), let number = Int(answer), instances.indices.contains(number - 1) else {
             throw CommandError(.declined, "nothing was imported")
