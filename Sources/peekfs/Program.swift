@@ -56,6 +56,7 @@ enum Program {
             case .unusable: CommandError(.ioError, error.description)
             }
         case let error as BackupError: explained(error)
+        case let error as PeekError: explained(error)
         case let error as MountOptionError: CommandError(.usage, "\(error)", hint: "see `peekfs mount --help`")
         case let error as SessionError: explained(error)
         case let error as UnmountError: explained(error)
@@ -98,6 +99,17 @@ enum Program {
         case .foreign: CommandError(.usage, "\(error)", hint: "use umount for it")
         case .alreadyMounted, .busy: CommandError(.busy, "\(error)", hint: "try again when nobody uses it")
         case .refused: CommandError(.system, "\(error)")
+        }
+    }
+
+    private static func explained(_ error: PeekError) -> CommandError {
+        switch error {
+        case .missing: CommandError(.notFound, error.description)
+        case .unreadable, .damaged: CommandError(.ioError, error.description)
+        case .notPeek:
+            CommandError(
+                .ioError, error.description, hint: "Peek keeps it as peek-stash-browser.db in its data directory")
+        case .inUse: CommandError(.busy, error.description, hint: "stop Peek, or try again")
         }
     }
 
