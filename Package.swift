@@ -33,6 +33,12 @@ let package = Package(
         .target(name: "Fuse", dependencies: ["CFuse"], swiftSettings: strict),
         .target(name: "Stash", dependencies: ["CCurl"], swiftSettings: strict),
         .target(name: "Library", dependencies: [.product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
+        .target(
+            name: "Derive", dependencies: ["Library", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
+        .target(
+            name: "Peek", dependencies: ["Library", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
         .target(name: "Media", dependencies: ["Stash"], swiftSettings: strict),
         .target(
             name: "Sync", dependencies: ["Stash", "Library", .product(name: "Logging", package: "swift-log")],
@@ -44,7 +50,7 @@ let package = Package(
         .executableTarget(
             name: "peekfs",
             dependencies: [
-                "Fuse", "Stash", "Library", "Sync", "Media", "Filesystem",
+                "Fuse", "Stash", "Library", "Derive", "Peek", "Sync", "Media", "Filesystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
@@ -64,13 +70,20 @@ let package = Package(
 
         .testTarget(name: "FuseTests", dependencies: ["Fuse"], swiftSettings: strict),
         .testTarget(name: "StashTests", dependencies: ["Stash", "FakeStash"], swiftSettings: strict),
-        .testTarget(name: "LibraryTests", dependencies: ["Library"], swiftSettings: strict),
-        .testTarget(name: "SyncTests", dependencies: ["Sync", "Stash", "Library", "FakeStash"], swiftSettings: strict),
+        .testTarget(
+            name: "LibraryTests",
+            dependencies: ["Library", "Derive", "Peek", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SyncTests", dependencies: ["Sync", "Stash", "Library", "Derive", "FakeStash"], swiftSettings: strict),
         .testTarget(name: "MediaTests", dependencies: ["Media", "Stash", "FakeStash"], swiftSettings: strict),
         .testTarget(name: "FilesystemTests", dependencies: ["Filesystem", "Library", "Fuse"], swiftSettings: strict),
         .testTarget(name: "FakeStashTests", dependencies: ["FakeStash"], swiftSettings: strict),
         .testTarget(
-            name: "PeekfsTests", dependencies: ["peekfs", "FakeStash", "Library", "Sync"], swiftSettings: strict),
+            name: "PeekfsTests",
+            dependencies: [
+                "peekfs", "FakeStash", "Library", "Peek", "Sync", .product(name: "GRDB", package: "GRDB.swift"),
+            ], swiftSettings: strict),
         .testTarget(name: "MountTests", dependencies: ["peekfs", "FakeStash"], swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ],

@@ -2,11 +2,11 @@ import Foundation
 
 /// Held by whoever computes the index's derived tables, or changes under them what they are computed from. The kernel lets
 /// it go however the process ends.
-final class DerivationLock: Sendable {
+package final class DerivationLock: Sendable {
     private let descriptor: Int32
 
     /// Waits as long as somebody else holds it, in this process or another.
-    init(_ index: IndexDatabase) throws {
+    package init(_ index: IndexDatabase) throws {
         descriptor = open(index.path + ".derive-lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         while flock(descriptor, LOCK_EX) != 0 {
             guard errno == EINTR else {

@@ -1,9 +1,9 @@
 package import Foundation
-import GRDB
+package import GRDB
 
 /// What the servers said, and what follows from it. It can be deleted: a sync builds it again.
 package final class IndexDatabase: Sendable {
-    let pool: DatabasePool
+    package let pool: DatabasePool
     package let path: String
 
     /// Raised with every change of the tables: an index of another version is thrown away and synced again.

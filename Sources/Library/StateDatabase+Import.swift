@@ -1,5 +1,23 @@
 import GRDB
 
+/// A value that a person gave a thing elsewhere, at a known time.
+package struct ImportedValue: Sendable, Equatable {
+    package let uid: UInt32
+    package let ref: EntityRef
+    package let field: PersonalField
+    package let value: PersonalValue
+    /// Unix microseconds.
+    package let changedAt: Int64
+
+    package init(uid: UInt32, ref: EntityRef, field: PersonalField, value: PersonalValue, changedAt: Int64) {
+        self.uid = uid
+        self.ref = ref
+        self.field = field
+        self.value = value
+        self.changedAt = changedAt
+    }
+}
+
 /// What an import did, or would do.
 package struct ImportOutcome: Sendable, Equatable {
     /// Values that are new here, or newer than what was here.

@@ -119,8 +119,10 @@ extension StateDatabase {
                 sql: "UPDATE instance SET removed_at = ?, enabled = 0, api_key = NULL WHERE number = ?",
                 arguments: [Int64(Date().timeIntervalSince1970), number.rawValue])
             if purge {
-                try db.execute(sql: "DELETE FROM personal WHERE instance = ?", arguments: [number.rawValue])
-                try db.execute(sql: "DELETE FROM fingerprint WHERE instance = ?", arguments: [number.rawValue])
+                for table in ["personal", "fingerprint", "trace", "successor", "hand_split", "hand_link"] {
+                    try db.execute(sql: "DELETE FROM \(table) WHERE instance = ?", arguments: [number.rawValue])
+                }
+                try db.execute(sql: "DELETE FROM hand_link WHERE other_instance = ?", arguments: [number.rawValue])
             }
         }
     }

@@ -12,7 +12,7 @@ package final class StateDatabase: Sendable {
     /// The identity of this library; the index that belongs to it carries the same. Read once: a restore of another
     /// library's backup wants the database to be opened again.
     package let libraryID: UUID
-    let path: String
+    package let path: String
     let steps: [String]
 
     /// Opens `directory/state.sqlite`, making directory (0700) and file (0600) when they are missing. An older one is

@@ -1,5 +1,5 @@
 import Foundation
-import GRDB
+package import GRDB
 
 /// Opens a state database and brings it to the version that this program knows: forward only, all steps in one
 /// transaction, and only after a backup of what was there.
@@ -99,7 +99,7 @@ enum StateMigration {
 extension Configuration {
     /// Waits for a lock of another connection by looking every millisecond. SQLite's own timeout looks less and less
     /// often, in the end every 100 ms, and so comes too late again and again while others write one after the other.
-    mutating func pollForLocks(seconds: Int) {
+    package mutating func pollForLocks(seconds: Int) {
         busyMode = .callback { tries in
             usleep(1000)
             return tries < seconds * 1000

@@ -1,3 +1,4 @@
+import Derive
 import Filesystem
 import Foundation
 import Fuse

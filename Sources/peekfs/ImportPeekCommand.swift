@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Library
+import Peek
 import Stash
 
 /// `peekfs import-peek`: takes over what people said in the web app Peek.

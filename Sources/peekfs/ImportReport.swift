@@ -1,4 +1,5 @@
 import Library
+import Peek
 
 /// What `peekfs import-peek` did, or would do: the JSON object of `--json`, and the same for people.
 struct ImportReport: Encodable {

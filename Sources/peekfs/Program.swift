@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Fuse
 import Library
+import Peek
 import Stash
 import Sync
 

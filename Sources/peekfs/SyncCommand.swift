@@ -1,4 +1,5 @@
 import ArgumentParser
+import Derive
 import Foundation
 import Library
 import Stash

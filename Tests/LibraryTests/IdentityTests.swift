@@ -1,5 +1,6 @@
 import Testing
 
+@testable import Derive
 @testable import Library
 
 @Suite struct `Identities` {

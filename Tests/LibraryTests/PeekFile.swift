@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Library
+import Peek
 
 /// A database with the tables and columns that Peek's migrations make, as far as an import looks at them.
 final class PeekFile {

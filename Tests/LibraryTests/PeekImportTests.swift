@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Library
+import Peek
 import Testing
 
 @Suite struct `What people said in Peek` {

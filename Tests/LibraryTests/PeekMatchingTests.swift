@@ -1,5 +1,6 @@
 import GRDB
 import Library
+import Peek
 import Testing
 
 @Suite struct `Which server Peek means` {

@@ -1,3 +1,4 @@
+import Derive
 import Library
 import Testing
 

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Library
+import Peek
 import Testing
 
 /// `peekfs import-peek` from outside.

@@ -1,3 +1,4 @@
+import Derive
 import Foundation
 import GRDB
 import Synchronization

@@ -1,3 +1,4 @@
+import Derive
 import FakeStash
 import Foundation
 import Library

@@ -1,4 +1,5 @@
 import GRDB
+import Library
 
 /// What cells of Peek's tables mean. SQLite keeps any type in any column, so nothing is believed unseen.
 enum PeekCell {

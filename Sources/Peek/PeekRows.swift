@@ -1,3 +1,5 @@
+package import Library
+
 /// What a database of Peek says, in this library's vocabulary. Peek (carrotwaxr/peek-stash-browser) is a web app over
 /// Stash that keeps each user's ratings, favourites and watch history in SQLite through Prisma; its tables are published
 /// as `server/prisma/schema.prisma` and `server/prisma/migrations`.

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+package import Library
 
 /// What follows from what the servers said: numbers, entities, names, listings. The one place that writes them.
 ///
@@ -16,16 +17,10 @@ package struct Derivation {
 
     /// Runs it. Of two at a time, also in two processes, one waits for the other.
     package func run() throws {
-        let lock = open(index.path + ".derive-lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        defer { close(lock) }
-        while flock(lock, LOCK_EX) != 0 {
-            guard errno == EINTR else {
-                let reason = "it cannot be locked (\(String(cString: strerror(errno))))"
-                throw StoreError.unusable(path: index.path, reason: reason)
-            }
-        }
+        let lock = try DerivationLock(index)
+        defer { withExtendedLifetime(lock) {} }
         var configuration = Configuration()
-        configuration.busyMode = .timeout(60)
+        configuration.pollForLocks(seconds: 60)
         let statePath = state.path
         configuration.prepareDatabase { db in
             try db.execute(sql: "ATTACH DATABASE ? AS state", arguments: [statePath])

@@ -1,4 +1,5 @@
 import GRDB
+import Library
 
 /// Gives names to what has none, and new ones where the title changed at its source. What has a name keeps it.
 struct NameAssignment {

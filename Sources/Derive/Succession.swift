@@ -1,4 +1,5 @@
 import GRDB
+import Library
 
 /// Finds what a server replaced: a thing that vanished, while the same file or shared id is at that server under another
 /// id (Stash merges scenes and performers, and gives a file that is removed and scanned again a new id).

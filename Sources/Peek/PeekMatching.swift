@@ -1,4 +1,5 @@
 import GRDB
+package import Library
 
 /// Which configured server is the one that Peek's rows speak of. Ids alone say nothing, they are the same everywhere, so
 /// this answers only when something else does: a person, an address, a name, or the content.

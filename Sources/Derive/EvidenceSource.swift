@@ -1,3 +1,5 @@
+import Library
+
 /// Where evidence of identity stands in the index, as SQL: what a thing can be recognised by on another server, or under
 /// another id on its own. One row of `x` is one piece of evidence.
 enum EvidenceSource: CaseIterable {

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Library
 
 /// Why a file cannot be imported; nothing was read from it that is used.
 package enum PeekError: Error, Equatable, CustomStringConvertible {

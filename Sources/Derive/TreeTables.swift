@@ -1,4 +1,5 @@
 import GRDB
+import Library
 
 /// Writes the tables that the tree reads: nodes, links, media and folders, from members, entities and names.
 struct TreeTables {

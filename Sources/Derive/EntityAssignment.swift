@@ -1,4 +1,5 @@
 import GRDB
+import Library
 
 /// Finds out which members are one entity and under which number, and writes that into the state database.
 struct EntityAssignment {

@@ -1,3 +1,5 @@
+import Library
+
 /// Which number each entity is known by: pure, no I/O.
 ///
 /// A number makes the inode and carries the name, so whoever had it keeps it if that is possible at all: paths are in other

@@ -1,3 +1,5 @@
+package import Library
+
 /// What an import would write, worked out before anything is: pure, from what Peek has and from who and what its users
 /// and servers are here.
 package struct PeekImport: Sendable {
@@ -88,23 +90,5 @@ package struct PeekImport: Sendable {
             }
         }
         return counts
-    }
-}
-
-/// A value that a person gave a thing elsewhere, at a known time.
-package struct ImportedValue: Sendable, Equatable {
-    package let uid: UInt32
-    package let ref: EntityRef
-    package let field: PersonalField
-    package let value: PersonalValue
-    /// Unix microseconds.
-    package let changedAt: Int64
-
-    package init(uid: UInt32, ref: EntityRef, field: PersonalField, value: PersonalValue, changedAt: Int64) {
-        self.uid = uid
-        self.ref = ref
-        self.field = field
-        self.value = value
-        self.changedAt = changedAt
     }
 }

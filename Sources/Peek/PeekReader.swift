@@ -1,4 +1,5 @@
 import GRDB
+import Library
 
 /// Reads the tables of one Peek database, whichever of its layouts they have: columns are looked at, not versions.
 struct PeekReader {
