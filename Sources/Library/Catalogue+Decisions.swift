@@ -43,7 +43,7 @@ extension Catalogue {
     /// What people call these things, in their order.
     package func things(_ refs: [EntityRef]) throws -> [NamedThing] {
         let instances = instances
-        let removed = try state.removedInstances()
+        let removed = try state.formerInstances()
         return try read { db in
             try refs.map { ref in
                 let instance = instances.first { $0.number == ref.instance }
@@ -100,9 +100,9 @@ extension Catalogue {
 }
 
 extension StateDatabase {
-    /// The servers that were removed, the last one first: what was decided about their things is kept, is listed, and can be
+    /// The instances that were removed, as they were, the last one first: what was decided about their things is kept, is listed, and can be
     /// undone.
-    package func removedInstances() throws -> [Instance] {
+    package func formerInstances() throws -> [Instance] {
         try pool.read { db in
             try Row.fetchAll(
                 db, sql: "SELECT * FROM instance WHERE removed_at IS NOT NULL ORDER BY removed_at DESC, number DESC"

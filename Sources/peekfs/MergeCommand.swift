@@ -163,7 +163,7 @@ struct Merging {
 
     /// What a text names; where that is asked for also on a server that was removed, unless a present one has its name.
     func parse(_ text: String, orRemoved: Bool = false) throws -> EntityRef {
-        try EntityName.parse(text, in: catalogue.instances + (orRemoved ? try state.removedInstances() : []))
+        try EntityName.parse(text, in: catalogue.instances + (orRemoved ? try state.formerInstances() : []))
     }
 
     static func kind(_ word: String) throws(CommandError) -> Kind {
