@@ -100,7 +100,7 @@ extension Catalogue {
 }
 
 extension StateDatabase {
-    /// The servers that were removed, the last one first: what was decided about their things is kept, is listed, and can be
+    /// The instances that were removed, as they were, the last one first: what was decided about their things is kept, is listed, and can be
     /// undone.
     package func formerInstances() throws -> [Instance] {
         try pool.read { db in

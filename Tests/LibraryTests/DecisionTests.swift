@@ -211,7 +211,7 @@ import Testing
         try derive()
         #expect(try effect() == .removed("cellar:performer:1"))
         #expect(try box.catalogue.decisions().first?.things.map(\.title) == ["Ann 1", nil])
-        #expect(try box.state.removedInstances().map(\.name) == ["cellar"])
+        #expect(try box.state.formerInstances().map(\.name) == ["cellar"])
         #expect(try box.instance("cellar") == c)
         #expect(try effect() == .missing("cellar:performer:1"))
         try box.sync(c, [record(c, .performer, 1, "Ann again")])
