@@ -187,6 +187,7 @@ extension InstanceCommand {
                 }
             }
             let changed = try workplace.state.changeInstance(instance.number, change)
+            if change.priority != nil { try workplace.deriveUnlessMounted() }
             Output.note("changed '\(changed.name)'")
         }
 

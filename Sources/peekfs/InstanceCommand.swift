@@ -143,6 +143,7 @@ extension InstanceCommand {
                 }
             }
             try workplace.state.removeInstance(instance.number, purge: purge)
+            try workplace.deriveUnlessMounted()
             Output.note("removed '\(instance.name)'; \(values) \(purge ? "were deleted" : "are kept")")
         }
     }
@@ -172,6 +173,7 @@ extension Workplace {
             return Output.note("'\(instance.name)' is \(enabled ? "enabled" : "disabled") already")
         }
         try state.changeInstance(instance.number, InstanceChange(enabled: enabled))
+        try deriveUnlessMounted()
         Output.note("'\(instance.name)' is now \(enabled ? "enabled" : "disabled")")
     }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Derive
 import Foundation
 import Library
 
@@ -33,7 +32,8 @@ struct RestoreCommand: ParsableCommand {
         let kept = try workplace.state.restore(backup, index: try workplace.index())
         if let kept { Output.note("what was there before is kept in \(kept)") }
         Output.note("restored \(file): \(backup.summary.words)")
-        try withExtendedLifetime(lock) { try derive(workplace.locations) }
+        // Opened anew: the library may be another one, and then the index is another one too.
+        try withExtendedLifetime(lock) { try Workplace(workplace.locations, adopting: false).derive() }
     }
 
     private func confirm(_ new: StateSummary, instead old: StateSummary) throws {
@@ -60,15 +60,5 @@ struct RestoreCommand: ParsableCommand {
     private func libraryLock(_ stateDirectory: String) throws -> DaemonLock {
         try refuseMounted(stateDirectory)
         return try DaemonLock(stateDirectory: stateDirectory, mountPoint: "(peekfs restore)")
-    }
-
-    /// What the tree shows follows from what was restored. Opened anew: the library may be another one, and then the index is
-    /// another one too.
-    private func derive(_ locations: Locations) throws {
-        let workplace = try Workplace(locations, adopting: false)
-        let index = try workplace.index()
-        let instances = try workplace.state.instances()
-        for number in try index.knownInstances().subtracting(instances.map(\.number)) { try index.forget(number) }
-        try Derivation(state: workplace.state, index: index).run()
     }
 }

