@@ -88,8 +88,8 @@ private final class History {
     var log: [String] = []
     /// What each name stood for when it was last listed.
     private var seen: [String: (number: NodeNumber, members: Set<World.Place>)] = [:]
-    /// A title of these has changed: another thing may have got their former names.
-    private var retitled: Set<World.Place> = []
+    /// Names of things whose title has changed since: another thing may get them.
+    private var former: Set<String> = []
     /// The last rating that each thing was given, by its own path or as part of an entity; higher is later.
     private var rated: [World.Place: Int64] = [:]
     private var ratings: Int64 = 0
@@ -197,7 +197,7 @@ private final class History {
         if pick(0...1) == 0 {
             log.append("\(name): scene \(id) is called otherwise")
             world.servers[name]?.things[.scene]?[id]?.title = "Title \(pick(1...6))"
-            retitled.insert(place)
+            former.formUnion(seen.filter { $0.value.members.contains(place) }.keys)
         } else {
             log.append("\(name): scene \(id) gets another id")
             world.servers[name]?.things[.scene]?[id]?.stashIDs = ["id\(pick(1...6))"]
@@ -227,7 +227,6 @@ private final class History {
         for (path, known) in seen where known.members.contains(old) {
             seen[path] = (known.number, known.members.subtracting([old]).union([new]))
         }
-        if retitled.contains(old) { retitled.insert(new) }
     }
 
     private func decide() throws {
@@ -280,8 +279,7 @@ private final class History {
         for (name, known) in seen.sorted(by: { $0.key < $1.key }) {
             let left = known.members.intersection(shown)
             guard !left.isEmpty else { continue }
-            // Another thing may need the former name of one whose title changed.
-            guard known.members.isDisjoint(with: retitled) else { continue }
+            guard !former.contains(name) else { continue }
             guard let now = try world.resolve(name) else { return "\(name) leads nowhere, but \(left) is there" }
             if now.isDisjoint(with: left) { return "\(name) led to \(known.members), now to \(now)" }
             if let again = listing[name], again.members == known.members, again.number != known.number {
