@@ -78,15 +78,16 @@ struct Succession {
         }
     }
 
-    /// A complete pass has not seen the one, and has seen the other: no second pass has to agree that the one is gone.
+    /// A complete pass has not seen the one, and has seen the other for the first time: no second pass has to agree that the
+    /// one is gone. What was there before takes over only from what is gone for good.
     private func find() throws {
         var found: [(ref: EntityRef, successor: Int64)] = []
-        for (ref, evidence) in try gone() {
+        for (ref, isDeleted, evidence) in try gone() {
             // The same file is a better proof than a shared id; of several the oldest is taken.
             var best: (source: EvidenceSource, id: Int64)?
             for text in evidence {
                 for source in EvidenceSource.allCases {
-                    guard let id = try successor(of: ref, sharing: text, source) else { continue }
+                    guard let id = try successor(of: ref, isNew: !isDeleted, sharing: text, source) else { continue }
                     let isBetter = best.map { (source.strength, -id) > ($0.source.strength, -$0.id) } ?? true
                     if isBetter { best = (source, id) }
                 }
@@ -101,10 +102,10 @@ struct Succession {
     }
 
     /// What the last complete pass over its kind did not see and nothing replaced yet, with its evidence.
-    private func gone() throws -> [(EntityRef, [String])] {
+    private func gone() throws -> [(EntityRef, isDeleted: Bool, evidence: [String])] {
         let missing = EvidenceSource.union { source in
             """
-            SELECT m.instance, m.kind, m.id, \(source.text) AS evidence
+            SELECT m.instance, m.kind, m.id, FALSE AS deleted, \(source.text) AS evidence
             FROM main.member m INDEXED BY member_missed CROSS JOIN \(source.table) USING (instance, kind, id)
             WHERE m.missed > 0 AND \(source.isPrimary)
             """
@@ -115,25 +116,27 @@ struct Succession {
                 WITH gone AS (
                     \(missing)
                     UNION ALL
-                    SELECT t.instance, t.kind, t.id, t.evidence
+                    SELECT t.instance, t.kind, t.id, TRUE, t.evidence
                     FROM state.trace t JOIN main.complete c USING (instance, kind)
                     WHERE NOT EXISTS (SELECT 1 FROM main.member m
                         WHERE m.instance = t.instance AND m.kind = t.kind AND m.id = t.id))
                 SELECT DISTINCT g.* FROM gone g WHERE NOT EXISTS (SELECT 1 FROM state.successor o
                     WHERE o.instance = g.instance AND o.kind = g.kind AND o.id = g.id)
-                ORDER BY 1, 2, 3, 4
+                ORDER BY 1, 2, 3, 5
                 """)
-        var gone: [(ref: EntityRef, evidence: [String])] = []
+        var gone: [(ref: EntityRef, isDeleted: Bool, evidence: [String])] = []
         for row in rows {
             guard let kind = Kind(rawValue: row["kind"]) else { continue }
             let ref = EntityRef(instance: InstanceNumber(row["instance"]), kind: kind, id: row["id"])
-            if gone.last?.ref != ref { gone.append((ref, [])) }
+            if gone.last?.ref != ref { gone.append((ref, row["deleted"], [])) }
             gone[gone.count - 1].evidence.append(row["evidence"])
         }
         return gone
     }
 
-    private func successor(of ref: EntityRef, sharing text: String, _ source: EvidenceSource) throws -> Int64? {
+    private func successor(
+        of ref: EntityRef, isNew: Bool, sharing text: String, _ source: EvidenceSource
+    ) throws -> Int64? {
         guard let (condition, values) = source.matches(text) else { return nil }
         let key: [any DatabaseValueConvertible] = [ref.instance.rawValue, ref.kind.rawValue, ref.id]
         return try Int64.fetchOne(
@@ -141,8 +144,10 @@ struct Succession {
                 sql: """
                     SELECT x.id FROM \(source.table) JOIN main.member m USING (instance, kind, id)
                     WHERE \(condition) AND x.instance = ? AND x.kind = ? AND x.id <> ? AND m.missed = 0
+                        AND NOT (? AND EXISTS (SELECT 1 FROM state.member s
+                            WHERE s.instance = x.instance AND s.kind = x.kind AND s.id = x.id))
                     ORDER BY x.id LIMIT 1
-                    """), arguments: StatementArguments(values as [any DatabaseValueConvertible] + key))
+                    """), arguments: StatementArguments(values as [any DatabaseValueConvertible] + key + [isNew]))
     }
 
     private func replace(_ ref: EntityRef, by successor: Int64) throws {
