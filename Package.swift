@@ -84,7 +84,10 @@ let package = Package(
             dependencies: [
                 "peekfs", "FakeStash", "Library", "Peek", "Sync", .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: strict),
-        .testTarget(name: "MountTests", dependencies: ["peekfs", "FakeStash"], swiftSettings: strict),
+        .testTarget(
+            name: "MountTests",
+            dependencies: ["peekfs", "FakeStash", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

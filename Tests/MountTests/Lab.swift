@@ -102,6 +102,21 @@ final class Lab: Sendable {
         return server
     }
 
+    /// Ends a server, which goes on at another port and under another name here, with all that it holds.
+    func moveServer(_ name: String, to newName: String) throws {
+        let old = try server(name)
+        var configuration = old.configuration
+        configuration.port = 0
+        configuration.apiKey = key(of: newName)
+        let new = try FakeStash.start(configuration)
+        new.catalogue.restore(old.catalogue.backup())
+        old.stop()
+        state.change { state in
+            state.servers[name] = nil
+            state.servers[newName] = new
+        }
+    }
+
     /// Makes a running server an instance.
     func addInstance(_ name: String, _ options: String...) throws {
         try succeed(
