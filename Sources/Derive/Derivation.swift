@@ -15,8 +15,21 @@ package struct Derivation {
         self.index = index
     }
 
+    /// Notes what could be recognised again of what people said something about; to be called before rows of the index are
+    /// forgotten.
+    package func keepTraces() throws {
+        try work { db in
+            try prepare(db)
+            try Succession(db: db).keepTraces()
+        }
+    }
+
     /// Runs it. Of two at a time, also in two processes, one waits for the other.
     package func run() throws {
+        try work(derive)
+    }
+
+    private func work(_ body: (Database) throws -> Void) throws {
         let lock = try DerivationLock(index)
         defer { withExtendedLifetime(lock) {} }
         var configuration = Configuration()
@@ -29,27 +42,29 @@ package struct Derivation {
         }
         let queue = try DatabaseQueue(path: index.path, configuration: configuration)
         defer { try? queue.close() }
-        try queue.inDatabase { db in
-            // The state database is written in transactions of its own, before what refers to it: in WAL mode a
-            // transaction over two files is not atomic between them (sqlite.org/lang_attach.html). All are deferred
-            // and start with a write: an immediate one would lock both files and hold up people's ratings.
-            try prepare(db)
-            try Succession(db: db).run()
-            try giveNumbers(db)
-            let names = NameAssignment(db: db)
-            try names.inheritSources()
-            let refusals = try EntityAssignment(db: db).run()
-            try rankMembers(db)
-            try names.run()
-            try db.inTransaction(.deferred) {
-                try copyNumbers(db)
-                try copyEntities(db)
-                try store(refusals, db)
-                try TreeTables(db: db).rebuild()
-                try db.execute(
-                    sql: "UPDATE main.setting SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'")
-                return .commit
-            }
+        try queue.inDatabase(body)
+    }
+
+    private func derive(_ db: Database) throws {
+        // The state database is written in transactions of its own, before what refers to it: in WAL mode a
+        // transaction over two files is not atomic between them (sqlite.org/lang_attach.html). All are deferred
+        // and start with a write: an immediate one would lock both files and hold up people's ratings.
+        try prepare(db)
+        try Succession(db: db).run()
+        try giveNumbers(db)
+        let names = NameAssignment(db: db)
+        try names.inheritSources()
+        let refusals = try EntityAssignment(db: db).run()
+        try rankMembers(db)
+        try names.run()
+        try db.inTransaction(.deferred) {
+            try copyNumbers(db)
+            try copyEntities(db)
+            try store(refusals, db)
+            try TreeTables(db: db).rebuild()
+            try db.execute(
+                sql: "UPDATE main.setting SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'")
+            return .commit
         }
     }
 
@@ -156,6 +171,17 @@ struct Portions {
     private static let rows: Int64 = 500
     /// Microseconds; more than a waiting writer lets pass between two looks at the lock.
     private static let pause: UInt32 = 3000
+
+    /// Runs `body` for each of some values, many in a transaction.
+    func run<Value>(_ values: [Value], body: (Value) throws -> Void) throws {
+        for start in stride(from: 0, to: values.count, by: Int(Self.rows)) {
+            try db.inTransaction(.deferred) {
+                for value in values[start..<min(start + Int(Self.rows), values.count)] { try body(value) }
+                return .commit
+            }
+            usleep(Self.pause)
+        }
+    }
 
     /// Runs `body` for ranges of `position`, from 1 to the last one in a temporary table, each in a transaction.
     func run(over table: String, body: (ClosedRange<Int64>) throws -> Void) throws {

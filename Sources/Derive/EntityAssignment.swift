@@ -146,7 +146,10 @@ struct EntityAssignment {
         let rows = try Row.fetchCursor(
             db,
             sql: """
-                SELECT k.*, a.instance IS NOT NULL AS active FROM temp.concerned c
+                SELECT k.*, a.instance IS NOT NULL AND EXISTS (
+                    SELECT 1 FROM main.member m JOIN main.entity_member e ON e.entity = m.entity AND e.number = m.number
+                    WHERE m.number = k.number) AS shown
+                FROM temp.concerned c
                 CROSS JOIN temp.known k ON k.number = c.number LEFT JOIN temp.active a ON a.instance = k.instance
                 """)
         var entities: [[EntityNumbers.Standing]] = Array(repeating: [], count: joined.count)
@@ -154,7 +157,7 @@ struct EntityAssignment {
             guard let member = Self.member(row) else { continue }
             let standing = EntityNumbers.Standing(
                 member: member, known: NodeNumber(row["entity"]), spare: (row["spare"] as Int64?).map(NodeNumber.init),
-                isContinued: row["placed"] && row["active"])
+                isContinued: row["placed"] && row["shown"])
             if let place = places[member.number] {
                 entities[place].append(standing)
             } else {

@@ -22,7 +22,7 @@ enum EvidenceSource: CaseIterable {
 
     /// An empty file is like every other empty file. An oshash looks at both ends of a file only: of images it counts
     /// where there is no md5.
-    private var isGiven: String {
+    var isGiven: String {
         switch self {
         case .stashID: "x.stash_id <> ''"
         case .md5: "x.md5 IS NOT NULL AND x.size > 0"

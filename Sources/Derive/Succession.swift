@@ -17,11 +17,11 @@ struct Succession {
 
     /// Of what people said something about, what it could be recognised by is kept beside that: the index may be lost
     /// when it is needed.
-    private func keepTraces() throws {
+    func keepTraces() throws {
         let present = EvidenceSource.union { source in
             """
             SELECT d.instance, d.kind, d.id, \(source.text) AS evidence
-            FROM temp.dear d CROSS JOIN \(source.table) USING (instance, kind, id) WHERE \(source.isPrimary)
+            FROM temp.dear d CROSS JOIN \(source.table) USING (instance, kind, id) WHERE \(source.isGiven)
             """
         }
         try db.execute(
@@ -32,6 +32,10 @@ struct Succession {
                 INSERT OR IGNORE INTO temp.dear SELECT instance, kind, id FROM state.hand_split;
                 INSERT OR IGNORE INTO temp.dear SELECT instance, kind, id FROM state.hand_link;
                 INSERT OR IGNORE INTO temp.dear SELECT other_instance, kind, other_id FROM state.hand_link;
+                INSERT OR IGNORE INTO temp.dear SELECT instance, kind, successor FROM state.successor;
+                -- What a pass has missed may be gone with the next one, and its paths are kept by what it was.
+                INSERT OR IGNORE INTO temp.dear SELECT instance, kind, id FROM main.member INDEXED BY member_missed
+                WHERE missed > 0;
                 DELETE FROM temp.dear WHERE NOT EXISTS (SELECT 1 FROM main.member m
                     WHERE m.instance = dear.instance AND m.kind = dear.kind AND m.id = dear.id);
 
@@ -78,15 +82,17 @@ struct Succession {
         }
     }
 
-    /// A complete pass has not seen the one, and has seen the other for the first time: no second pass has to agree that the
-    /// one is gone. What was there before takes over only from what is gone for good.
+    /// A complete pass has not seen the one, and has seen it under a new id: no second pass has to agree that the one is gone.
+    /// What was there before takes over only from what is gone for good.
     private func find() throws {
         var found: [(ref: EntityRef, successor: Int64)] = []
         for (ref, isDeleted, evidence) in try gone() {
+            // Two cuts of one scene may share an id.
+            let isIDEnough = isDeleted || ref.kind != .scene
             // The same file is a better proof than a shared id; of several the oldest is taken.
             var best: (source: EvidenceSource, id: Int64)?
             for text in evidence {
-                for source in EvidenceSource.allCases {
+                for source in EvidenceSource.allCases where isIDEnough || source.strength == .file {
                     guard let id = try successor(of: ref, isNew: !isDeleted, sharing: text, source) else { continue }
                     let isBetter = best.map { (source.strength, -id) > ($0.source.strength, -$0.id) } ?? true
                     if isBetter { best = (source, id) }
@@ -95,10 +101,7 @@ struct Succession {
             if let best { found.append((ref, best.id)) }
         }
         guard !found.isEmpty else { return }
-        try db.inTransaction(.deferred) {
-            for (ref, successor) in found { try replace(ref, by: successor) }
-            return .commit
-        }
+        try Portions(db: db).run(found) { try replace($0.ref, by: $0.successor) }
     }
 
     /// What the last complete pass over its kind did not see and nothing replaced yet, with its evidence.
@@ -157,23 +160,23 @@ struct Succession {
                 INSERT INTO state.successor (instance, kind, id, successor, found_at)
                 VALUES (?, ?, ?, ?, CAST(strftime('%s', 'now') AS INTEGER))
                 """, arguments: StatementArguments(key + [ref.id, successor]))
-        // One that is new takes over the number of the entity and the names; one that was there has its own.
+        // One that is new takes over the number of the entity and the names; one that was there has its own, and former paths
+        // lead to it.
         try db.execute(
             sql: """
                 INSERT OR IGNORE INTO state.member (instance, kind, id, entity)
                 SELECT instance, kind, ?, entity FROM state.member WHERE instance = ? AND kind = ? AND id = ?
                 """, arguments: StatementArguments([successor] + key + [ref.id]))
-        guard db.changesCount > 0 else { return }
-        let heir = db.lastInsertedRowID
-        try db.execute(
-            sql: """
-                UPDATE state.name SET number = ?1, source = ?1 WHERE scope = ?2 AND number = (
-                    SELECT number FROM state.member WHERE instance = ?2 AND kind = ?3 AND id = ?4);
-                """, arguments: StatementArguments([heir] + key + [ref.id]))
-        try db.execute(
-            sql: """
-                UPDATE state.name SET source = ?1 WHERE scope = 0 AND source = (
-                    SELECT number FROM state.member WHERE instance = ?2 AND kind = ?3 AND id = ?4);
-                """, arguments: StatementArguments([heir] + key + [ref.id]))
+        let isNew = db.changesCount > 0
+        let number = "SELECT number FROM state.member WHERE instance = ? AND kind = ? AND id = ?"
+        let heir = try Int64.fetchOne(db, sql: number, arguments: StatementArguments(key + [successor]))
+        let former = try Int64.fetchOne(db, sql: number, arguments: StatementArguments(key + [ref.id]))
+        guard let heir, let former else { return }
+        if isNew {
+            try db.execute(
+                sql: "UPDATE state.name SET number = ? WHERE scope = ? AND number = ?",
+                arguments: [heir, ref.instance.rawValue, former])
+        }
+        try db.execute(sql: "UPDATE state.name SET source = ? WHERE source = ?", arguments: [heir, former])
     }
 }

@@ -69,6 +69,22 @@ package final class PeekFilesystem: FileSystem {
         }
     }
 
+    /// To be called when a server turned out to be another one: whatever the kernel has of its files may be of others. Not
+    /// on a thread that answers the kernel.
+    package func forgetContent(of instance: InstanceNumber) {
+        let (notifier, versions) = state.withLock { state in
+            let known = state.versions.filter { $0.value.source.server == instance.rawValue }
+            for node in known.keys { state.versions[node] = nil }
+            return (state.notifier, known)
+        }
+        for (node, version) in versions {
+            tree.sizes.forget(node)
+            // Its parked reads are answered first: the kernel waits for their pages.
+            media.forget(version.source)
+            notifier?.invalidateInode(node.inode)
+        }
+    }
+
     package func sessionBegan(notifier: Notifier) { state.withLock { $0.notifier = notifier } }
 
     package func sessionEnded() {

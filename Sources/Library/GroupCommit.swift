@@ -48,7 +48,6 @@ final class GroupCommit: Sendable {
 
     private func lead(_ own: any Caller) {
         var changes = [own]
-        var failed = Set<ObjectIdentifier>()
         do {
             try writer.writeWithoutTransaction { db in
                 try db.inTransaction(.immediate) {
@@ -57,7 +56,7 @@ final class GroupCommit: Sendable {
                         // Those who came while this waited for the write lock, or ran what came before them.
                         if next == changes.count { changes += take(Self.limit - changes.count) }
                         guard next < changes.count else { break }
-                        if try !run(changes[next], db) { failed.insert(ObjectIdentifier(changes[next])) }
+                        try run(changes[next], db)
                         next += 1
                     } while next < Self.limit
                     return .commit
@@ -66,7 +65,8 @@ final class GroupCommit: Sendable {
         } catch {
             // Who waited for a lock that was not to be had must not wait for it as long again.
             changes += take(.max)
-            for change in changes where !failed.contains(ObjectIdentifier(change)) { change.fail(error) }
+            // Also what a body threw may follow from values that now are not there.
+            for change in changes { change.fail(error) }
         }
         let heir = state.withLock { state in
             state.isLed = !state.waiting.isEmpty
@@ -84,19 +84,17 @@ final class GroupCommit: Sendable {
         }
     }
 
-    /// Whether it succeeded so far. Throws when the transaction cannot go on.
-    private func run(_ change: any Caller, _ db: Database) throws -> Bool {
+    /// Throws when the transaction cannot go on.
+    private func run(_ change: any Caller, _ db: Database) throws {
         do {
             try db.inSavepoint {
                 try change.run(db)
                 return .commit
             }
-            return true
         } catch {
             // A full disk and other grave errors end more than the savepoint (sqlite.org/lang_transaction.html).
             guard db.isInsideTransaction else { throw error }
             change.fail(error)
-            return false
         }
     }
 }

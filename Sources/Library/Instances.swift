@@ -22,6 +22,9 @@ package struct Instance: Sendable, Identifiable, Equatable {
     package var trust: InstanceTrust
     /// Unix seconds.
     package let createdAt: Int64
+    /// Whether nothing speaks against its address leading to its catalogue: false after a sync has found another one there,
+    /// and under a new address until a sync has recognised it.
+    package var isRecognised = true
 
     package init(
         number: InstanceNumber, id: UUID, name: String, url: String, apiKey: String?, enabled: Bool, priority: Int64,
@@ -52,6 +55,7 @@ package enum InstanceError: Error, Equatable, CustomStringConvertible {
     case noSuchInstance(String)
     case nameTaken(String)
     case badName(String, reason: String)
+    case changedMeanwhile(String)
     /// Somebody else added the removed instance again meanwhile.
     case nothingToAdopt(String)
 
@@ -59,6 +63,7 @@ package enum InstanceError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .noSuchInstance(let name): "there is no instance named '\(name)'; see `peekfs instance list`"
         case .nameTaken(let name): "an instance named '\(name)' exists already"
+        case .changedMeanwhile(let name): "'\(name)' was changed meanwhile by somebody else; nothing was changed"
         case .badName(let name, let reason): "'\(name)' cannot be the name of an instance: \(reason)"
         case .nothingToAdopt(let name): "'\(name)' was added by another command at the same time"
         }

@@ -32,6 +32,10 @@ extension StateDatabase {
             guard status.st_mode & S_IFMT == S_IFREG else { throw BackupError.reserved(file) }
             guard replacing else { throw BackupError.exists(file) }
         }
+        // Under a log that is not its own the copy would become something else.
+        for suffix in ["-wal", "-journal", "-shm"] where access(file + suffix, F_OK) == 0 {
+            throw BackupError.reserved(file)
+        }
         do {
             try StateCopy.make(from: pool, to: file)
             let copy = try StateCopy.open(file, readonly: true)
@@ -58,6 +62,9 @@ extension StateDatabase {
         let lock = try DerivationLock(index)
         var kept: String?
         do {
+            // Two libraries that come from one backup may have given the same number to different servers since.
+            let (old, new) = (try pool.read(Self.servers), try backup.queue.read(Self.servers))
+            for (number, uuid) in old where new[number] != uuid { try index.forget(InstanceNumber(number)) }
             try backup.queue.inDatabase { [pool, path] staged in
                 try pool.writeWithoutTransaction { live in
                     var isFirst = true
@@ -79,6 +86,12 @@ extension StateDatabase {
         }
         withExtendedLifetime(lock) {}
         return kept
+    }
+
+    /// Which server has which number.
+    private static func servers(_ db: Database) throws -> [Int64: String] {
+        let rows = try Row.fetchAll(db, sql: "SELECT number, uuid FROM instance")
+        return Dictionary(uniqueKeysWithValues: rows.map { ($0["number"], $0["uuid"]) })
     }
 
     /// Whether nobody has said anything yet.

@@ -20,11 +20,17 @@ extension StateDatabase {
         try pool.read { db in try Self.fingerprint(of: number.rawValue, db) }
     }
 
-    /// Remembers what was found as this instance's catalogue (`CatalogueFingerprint.replaced`).
-    package func remember(_ found: CatalogueFingerprint, of number: InstanceNumber) throws {
-        let known = try fingerprint(of: number)
-        guard known.replaced(by: found) != known else { return }
-        try pool.write { db in try Self.remember(found, of: number.rawValue, db) }
+    /// Remembers what was found under that address as this instance's catalogue (`CatalogueFingerprint.replaced`).
+    package func remember(_ found: CatalogueFingerprint, of number: InstanceNumber, at url: String) throws {
+        try pool.write { db in try Self.remember(found, of: number.rawValue, at: url, db) }
+    }
+
+    /// Remembers that another catalogue is where this instance's was: until it is recognised, its ids mean other things.
+    package func refuseCatalogue(of number: InstanceNumber) throws {
+        try pool.write { db in
+            try db.execute(
+                sql: "UPDATE instance SET recognised_url = '' WHERE number = ?", arguments: [number.rawValue])
+        }
     }
 
     /// The instances that were removed, the last one first.
@@ -60,8 +66,13 @@ extension StateDatabase {
         return fingerprint
     }
 
-    static func remember(_ found: CatalogueFingerprint, of number: Int64, _ db: Database) throws {
-        let fingerprint = try Self.fingerprint(of: number, db).replaced(by: found)
+    static func remember(_ found: CatalogueFingerprint, of number: Int64, at url: String, _ db: Database) throws {
+        try db.execute(
+            sql: "UPDATE instance SET recognised_url = ?1 WHERE number = ?2 AND recognised_url IS NOT ?1",
+            arguments: [url, number])
+        let known = try Self.fingerprint(of: number, db)
+        let fingerprint = known.replaced(by: found)
+        guard fingerprint != known else { return }
         try db.execute(sql: "DELETE FROM fingerprint WHERE instance = ?", arguments: [number])
         let statement = try db.cachedStatement(
             sql: "INSERT INTO fingerprint (instance, kind, id, created_at) VALUES (?, ?, ?, ?)")

@@ -84,16 +84,32 @@ extension StateDatabase {
                     ])
                 number = db.lastInsertedRowID
             }
-            if let fingerprint { try Self.remember(fingerprint, of: number, db) }
+            if let fingerprint { try Self.remember(fingerprint, of: number, at: url, db) }
             return try Self.fetch(number, db)
         }
     }
 
     /// Changes what is given and nothing else.
+    ///
+    /// - Parameters:
+    ///   - number: Which one.
+    ///   - change: What.
+    ///   - seen: What was judged. When address, key or trust are others by now, nothing is changed: the key of one server
+    ///     would be sent to another.
+    /// - Returns: The instance as it is then.
+    /// - Throws: `InstanceError`.
     @discardableResult
-    package func changeInstance(_ number: InstanceNumber, _ change: InstanceChange) throws -> Instance {
+    package func changeInstance(
+        _ number: InstanceNumber, _ change: InstanceChange, seen: Instance? = nil
+    ) throws -> Instance {
         if let name = change.name { try Instance.validate(name: name) }
         return try pool.write { db in
+            if let seen {
+                let now = try Self.fetch(number.rawValue, db)
+                guard (now.url, now.apiKey, now.trust) == (seen.url, seen.apiKey, seen.trust) else {
+                    throw InstanceError.changedMeanwhile(now.name)
+                }
+            }
             if let name = change.name { try Self.refuseTaken(name, except: number, db) }
             func set(_ column: String, _ value: (any DatabaseValueConvertible)?) throws {
                 try db.execute(
@@ -106,7 +122,9 @@ extension StateDatabase {
             if let enabled = change.enabled { try set("enabled", enabled) }
             if let priority = change.priority { try set("priority", priority) }
             if let trust = change.trust { try set("trust", trust.stored) }
-            if let found = change.fingerprint { try Self.remember(found, of: number.rawValue, db) }
+            let changed = try Self.fetch(number.rawValue, db)
+            guard let found = change.fingerprint else { return changed }
+            try Self.remember(found, of: number.rawValue, at: changed.url, db)
             return try Self.fetch(number.rawValue, db)
         }
     }
@@ -123,6 +141,14 @@ extension StateDatabase {
                     try db.execute(sql: "DELETE FROM \(table) WHERE instance = ?", arguments: [number.rawValue])
                 }
                 try db.execute(sql: "DELETE FROM hand_link WHERE other_instance = ?", arguments: [number.rawValue])
+                // Nothing comes back under its numbers: others may have the names of what it alone had.
+                try db.execute(
+                    sql: """
+                        UPDATE name SET current = 0 WHERE scope = ?1 OR scope = 0 AND source IN (
+                            SELECT number FROM member m WHERE instance = ?1 AND NOT EXISTS (
+                                SELECT 1 FROM member o WHERE o.entity = m.entity AND o.instance <> ?1));
+                        """, arguments: [number.rawValue])
+                try db.execute(sql: "DELETE FROM member WHERE instance = ?", arguments: [number.rawValue])
             }
         }
     }
@@ -164,10 +190,13 @@ extension StateDatabase {
 
     static func instance(_ row: Row) -> Instance? {
         guard let id = UUID(uuidString: row["uuid"]) else { return nil }
-        return Instance(
+        var instance = Instance(
             number: InstanceNumber(row["number"]), id: id, name: row["name"], url: row["url"],
             apiKey: row["api_key"], enabled: row["enabled"], priority: row["priority"],
             trust: InstanceTrust(stored: row["trust"]), createdAt: row["created_at"])
+        let recognised: String? = row["recognised_url"]
+        instance.isRecognised = recognised.map { $0 == instance.url } ?? true
+        return instance
     }
 }
 

@@ -73,11 +73,16 @@ enum StateSchema {
         """
 
     private static let identity = """
+        -- The address under which a sync last recognised the catalogue: NULL before the first one, empty when it found
+        -- another catalogue there.
+        ALTER TABLE instance ADD COLUMN recognised_url TEXT;
+
         -- An entity is known by the number of one of its members. A member whose number another entity is known by
         -- already gets a second one, which is no other member's number.
         ALTER TABLE member ADD COLUMN spare INTEGER;
         CREATE UNIQUE INDEX member_spare ON member (spare) WHERE spare IS NOT NULL;
-        CREATE INDEX name_source ON name (source) WHERE scope = 0 AND current = 1;
+        CREATE INDEX name_source ON name (source);
+        CREATE INDEX name_number ON name (scope, number);
 
         -- What a person said is the same thing on two servers, the lower instance number first.
         CREATE TABLE hand_link (

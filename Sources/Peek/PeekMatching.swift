@@ -48,13 +48,16 @@ package struct PeekMatching: Sendable {
         let server = server(of: origin)
         var candidates: [(Instance?, Basis)] = []
         candidates.append((single { $0.url == server?.url }, .address))
-        if origin == .unnamed { candidates.append((single { _ in true }, .only)) }
+        if origin == .unnamed, servers.count <= 1 { candidates.append((single { _ in true }, .only)) }
         if let name = server?.name, servers.count(where: { Self.equal($0.name, name) }) == 1 {
             candidates.append((single { Self.equal($0.name, name) }, .name))
         }
         for case (let candidate?, let basis) in candidates {
+            let found = evidence.first { $0.instance == candidate.number }
+            // Everybody's server may be called Stash: a name alone says nothing.
+            if basis == .name, found?.agreesAtAll != true || found?.comparable == 0 { continue }
             // A server that was set up anew has the same address and other things under its ids.
-            if let found = evidence.first(where: { $0.instance == candidate.number }), found.contradicts {
+            if let found, found.contradicts {
                 return .contradicted(candidate.number, found)
             }
             return .found(candidate.number, basis)

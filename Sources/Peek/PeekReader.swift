@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 import Library
 
@@ -195,7 +196,9 @@ struct PeekReader {
                 PeekSkip(table: table, user: user, thing: PeekCell.text(thing) ?? "NULL", reason: $0)
             }
             guard let user, let id, !values.isEmpty else { return }
-            let changedAt = dates.lazy.compactMap(PeekCell.time).first
+            // A date in the future would win over everything that is said until then.
+            let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
+            let changedAt = dates.lazy.compactMap(PeekCell.time).first.flatMap { $0 <= now ? $0 : nil }
             if changedAt == nil { contents.undated += 1 }
             contents.rows.append(
                 PeekRow(

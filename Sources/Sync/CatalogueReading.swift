@@ -23,7 +23,8 @@ package struct CatalogueReading: Sendable {
                     continue
                 }
                 fingerprint[Kind(kind)] = Dictionary(
-                    page.rows.map { ($0.id, $0.createdAt.unixSeconds) }, uniquingKeysWith: { first, _ in first })
+                    page.rows.map { ($0.id, $0.createdAt.unixSeconds) }.filter { $0.1 > 0 },
+                    uniquingKeysWith: { first, _ in first })
             } catch .server(let error, _) where error.concernsRows {
                 failure = error
             }

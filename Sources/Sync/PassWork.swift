@@ -87,9 +87,10 @@ struct PassWork {
         let remembered = try local { try synchroniser.state.fingerprint(of: instance) }
         if try reading.verdict(against: remembered, at: address) == .other, !options.force {
             let name = try local { try synchroniser.state.instances() }.first { $0.number == instance }?.name
+            try local { try synchroniser.state.refuseCatalogue(of: instance) }
             throw .otherCatalogue(instance: name ?? "#\(instance.rawValue)", address)
         }
-        try local { try synchroniser.state.remember(reading.fingerprint, of: instance) }
+        try local { try synchroniser.state.remember(reading.fingerprint, of: instance, at: address.url) }
     }
 
     private mutating func read(_ kind: Kind, in pass: SyncPass) throws(SyncError) {

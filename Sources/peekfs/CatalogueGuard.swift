@@ -11,10 +11,16 @@ final class CatalogueGuard: Sendable {
     private let servers: Servers
     private let state: StateDatabase
     private let logger: Logger
+    /// Has the kernel forget what it was given of a server.
+    private let forgetContent: @Sendable (InstanceNumber) -> Void
     /// What was remembered of the catalogue when it was refused.
     private let refused = Lock<[InstanceNumber: CatalogueFingerprint]>([:])
 
-    init(media: MediaStore, servers: Servers, state: StateDatabase, logger: Logger) {
+    init(
+        media: MediaStore, servers: Servers, state: StateDatabase, logger: Logger,
+        forgetContent: @escaping @Sendable (InstanceNumber) -> Void
+    ) {
+        self.forgetContent = forgetContent
         self.media = media
         self.servers = servers
         self.state = state
@@ -25,15 +31,23 @@ final class CatalogueGuard: Sendable {
     func note(_ report: SyncReport) {
         let number = report.instance
         if case .otherCatalogue = report.error {
-            let remembered = (try? state.fingerprint(of: number)) ?? CatalogueFingerprint()
-            let isNews = refused.withLock { $0.updateValue(remembered, forKey: number) } == nil
-            guard isNews else { return }
+            guard withhold(number) else { return }
             media.setServer(number.rawValue, nil)
+            forgetContent(number)
             logger.warning("\(servers.name(number)): its files cannot be read until that is settled")
         } else if !report.kinds.isEmpty, refused.withLock({ $0.removeValue(forKey: number) }) != nil {
             media.setServer(number.rawValue, servers.client(number))
             logger.notice("\(servers.name(number)): its catalogue is recognised")
         }
+    }
+
+    /// Leaves a server closed until a pass has recognised it.
+    ///
+    /// - Returns: Whether it was not closed yet.
+    @discardableResult
+    func withhold(_ number: InstanceNumber) -> Bool {
+        let remembered = (try? state.fingerprint(of: number)) ?? CatalogueFingerprint()
+        return refused.withLock { $0.updateValue(remembered, forKey: number) } == nil
     }
 
     /// Forgets what was refused of servers that are reached in another way from now on, or not at all.

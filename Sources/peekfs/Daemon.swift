@@ -77,7 +77,9 @@ final class Daemon: Sendable {
         lock.note(mountPoint: session.mountPoint)
 
         derivation = Derivation(state: workplace.state, index: index)
-        let catalogueGuard = CatalogueGuard(media: media, servers: servers, state: workplace.state, logger: logger)
+        let catalogueGuard = CatalogueGuard(
+            media: media, servers: servers, state: workplace.state, logger: logger,
+            forgetContent: { [filesystem] in filesystem.forgetContent(of: $0) })
         self.catalogueGuard = catalogueGuard
         scheduler = SyncScheduler(
             index: index, state: workplace.state, lockDirectory: settings.locations.cache, logger: logger,
@@ -147,7 +149,16 @@ final class Daemon: Sendable {
             guard !change.isEmpty || isDue else { return }
             catalogueGuard.forget(change.disconnected + change.connected.keys)
             for number in change.disconnected { media.setServer(number.rawValue, nil) }
-            for (number, client) in change.connected { media.setServer(number.rawValue, client) }
+            for (number, client) in change.connected {
+                // What an address leads to is not read from before it is known to be this server.
+                if instances.first(where: { $0.number == number })?.isRecognised == true {
+                    media.setServer(number.rawValue, client)
+                } else {
+                    media.setServer(number.rawValue, nil)
+                    catalogueGuard.withhold(number)
+                    filesystem.forgetContent(of: number)
+                }
+            }
             // Returns when the passes over the disconnected have ended: nothing is written of them any more.
             scheduler.update(instances)
             try catalogue.reloadInstances()
@@ -188,7 +199,9 @@ final class Daemon: Sendable {
 
     /// What removed servers said goes; what people said about their things is in the other database.
     private func forgetRemoved(_ instances: [Instance]) throws {
-        for number in try index.knownInstances().subtracting(instances.map(\.number)) { try index.forget(number) }
+        let removed = try index.knownInstances().subtracting(instances.map(\.number))
+        if !removed.isEmpty { try derivation.keepTraces() }
+        for number in removed { try index.forget(number) }
     }
 }
 

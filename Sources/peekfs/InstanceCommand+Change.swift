@@ -186,7 +186,8 @@ extension InstanceCommand {
                     change.fingerprint = try recognised(settings, as: instance, workplace.state)
                 }
             }
-            let changed = try workplace.state.changeInstance(instance.number, change)
+            let changed = try workplace.state.changeInstance(
+                instance.number, change, seen: connectionChanges ? instance : nil)
             if change.priority != nil { try workplace.deriveUnlessMounted() }
             Output.note("changed '\(changed.name)'")
         }

@@ -118,6 +118,7 @@ enum Program {
         switch error {
         case .noSuchInstance: CommandError(.notFound, error.description)
         case .nameTaken: CommandError(.exists, error.description, hint: "change it with `peekfs instance set`")
+        case .changedMeanwhile: CommandError(.busy, error.description, hint: "look at it and try again")
         case .badName: CommandError(.usage, error.description)
         case .nothingToAdopt: CommandError(.busy, error.description, hint: "see `peekfs instance list`")
         }

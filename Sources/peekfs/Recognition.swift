@@ -22,7 +22,8 @@ struct Recognition {
         let removed = try state.removedInstances()
         let verdicts = removed.map { instance in found.map { instance.fingerprint.verdict(on: $0) } }
         let pairs = Array(zip(removed, verdicts))
-        let same = pairs.first { $0.1 == .same }?.0
+        // Of copies of one catalogue the one that was at this address, else the last that was removed.
+        let same = (pairs.first { $0.1 == .same && $0.0.url == url } ?? pairs.first { $0.1 == .same })?.0
         isByContent = same != nil
         // Most recently removed first: whoever says nothing else gets that one.
         former = same ?? pairs.first { $0.0.url == url && $0.1 != .other }?.0

@@ -120,7 +120,7 @@ extension SyncReport {
         if setAside > 0 { text += "; \(setAside) left out, see `peekfs status`" }
         if !suspects.isEmpty {
             let kinds = suspects.map(\.directoryName).joined(separator: ", ")
-            text += "; too many \(kinds) seem to be gone and are kept: `peekfs sync --force` removes them"
+            text += "; too many \(kinds) seem to be gone and are kept: `peekfs sync NAME --force` removes them"
         }
         return text
     }

@@ -49,10 +49,12 @@ struct Workplace {
     /// it happened.
     func derive() throws {
         let index = try index()
+        let derivation = Derivation(state: state, index: index)
+        try derivation.keepTraces()
         for number in try index.knownInstances().subtracting(state.instances().map(\.number)) {
             try index.forget(number)
         }
-        try Derivation(state: state, index: index).run()
+        try derivation.run()
     }
 
     /// The same after a change of the servers, which a daemon follows by itself.

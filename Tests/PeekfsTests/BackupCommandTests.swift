@@ -6,7 +6,7 @@ import Testing
 @testable import peekfs
 
 /// `peekfs backup` and `peekfs restore` from outside.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct BackupCommandTests {
     private let peekfs: Program
     private let file: String
