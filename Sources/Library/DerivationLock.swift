@@ -16,5 +16,9 @@ package final class DerivationLock: Sendable {
         }
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // A child process between fork and exec has the descriptor, too: closing ours alone would leave it locked (flock(2)).
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 }

@@ -37,7 +37,11 @@ struct FileLock: ~Copyable {
         self.descriptor = descriptor
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // A child process between fork and exec has the descriptor, too: closing ours alone would leave it locked (flock(2)).
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 
     var isMarked: Bool {
         var status = stat()
