@@ -222,6 +222,15 @@ extension MediaCore {
         return actions
     }
 
+    /// Lets the blocks go first that a handle on its way through a file has read to their ends.
+    mutating func spend(_ range: Range<Int64>, of file: FileID, by id: HandleID) {
+        let isPassing = handles[id]?.readAhead.cursors.first?.isSequential == true
+        for block in Self.blocks(range) {
+            guard let slot = slots.find(file, block) else { continue }
+            slots.spend(slot, isPassing && range.upperBound >= (block + 1) * Self.blockSize)
+        }
+    }
+
     /// Takes memory back from read-ahead for reads that wait: of one server, or (nil) of all.
     mutating func reclaim(_ server: Int64?) -> [MediaAction] {
         var actions: [MediaAction] = []

@@ -163,6 +163,7 @@ extension MediaCore {
         guard let server = files[file]?.key.server, files[file]?.key.whole == false else { return [] }
         var actions: [MediaAction] = []
         if handles[id]?.readAhead.note(range) == true { actions += cancelUnwanted(of: file) }
+        spend(range, of: file, by: id)
         if proposal(of: id) != nil, servers[server]?.eager.contains(id) == false {
             servers[server]?.eager.append(id)
         }

@@ -123,8 +123,6 @@ struct MediaCore: Sendable {
         var end: Int64
         /// Where the request ends.
         var requestedEnd: Int64
-        /// The slot that is being written, outside the lock.
-        var writing: Int?
     }
 
     let limits: MediaStore.Limits
@@ -135,6 +133,8 @@ struct MediaCore: Sendable {
     var handles: [HandleID: Handle] = [:]
     var reads: [ReadID: Read] = [:]
     var fetches: [TransferID: Fetch] = [:]
+    /// Slots that are being written, outside the lock; a transfer that was ended may still be at it.
+    var leases: [TransferID: Int] = [:]
     /// Reads that wait for a first answer or for memory, oldest first.
     var queue: [ReadID] = []
     /// Whether one of them waits because no slot can be had at all; then nothing is read ahead.
