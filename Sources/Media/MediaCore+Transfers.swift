@@ -15,6 +15,9 @@ extension MediaCore {
     mutating func began(_ id: TransferID, _ head: MediaHead, at now: Instant) -> [MediaAction] {
         guard var fetch = fetches[id], let file = files[fetch.file] else { return [] }
         servers[fetch.server]?.breaker.heard(at: now)
+        servers[fetch.server]?.lanes.answered(after: now - fetch.startedAt)
+        fetch.hasBegun = true
+        fetches[id] = fetch
         guard head.firstByte == fetch.position else {
             return failed(id, fetch, .final(.refused), at: now)
         }
@@ -60,6 +63,8 @@ extension MediaCore {
             return []
         }
         servers[fetch.server]?.breaker.heard(at: now)
+        let isTelling = isTelling(fetch)
+        servers[fetch.server]?.lanes.received(count, isTelling: isTelling, at: now)
         let block = fetch.position / Self.blockSize
         let isOurs = slots.fill(slot, by: count, needed: needed(block, size: size))
         let isComplete = isOurs && slots[slot].isComplete
@@ -68,6 +73,7 @@ extension MediaCore {
         fetches[id] = fetch
         var actions = file.parked.isEmpty ? [] : answer(fetch.file)
         if isComplete { files[fetch.file]?.backoff.succeed() }
+        if isComplete, isEnding(id) { actions += pump(fetch.server, at: now) }
         if fetch.position >= fetch.end, fetch.end < fetch.requestedEnd {
             actions += end(id)
             return actions + advance(at: now)
