@@ -119,6 +119,11 @@ package final class MediaStore: Sendable {
         state.withLock { $0.core.health(of: server) }
     }
 
+    /// Whether somebody waits for bytes of a server's files at this moment.
+    package func isAwaited(_ server: Int64) -> Bool {
+        state.withLock { $0.core.servers[server]?.parked.isEmpty == false }
+    }
+
     /// What is in use now; after everything was closed and answered all but `blocks` and `bytesReceived` are zero.
     package func counters() -> MediaCounters {
         state.withLock { $0.core.counters }
