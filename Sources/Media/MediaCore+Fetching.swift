@@ -57,15 +57,19 @@ extension MediaCore {
 
     private func isHeadDue(_ id: FileID, at now: Instant) -> Bool {
         guard let file = files[id] else { return false }
-        return file.transfers.isEmpty && file.backoff.isOver(at: now)
+        return (file.version != nil || file.transfers.isEmpty) && file.backoff.isOver(at: now)
     }
 
-    /// Asks for the front of a file of which nothing is known yet: as much as a player reads at once.
+    /// Asks for the front of a file of which nothing is known yet: as much as a player reads at once. Where the front is here
+    /// already, a byte is asked for, because it comes with the version.
     private mutating func startHead(_ id: FileID, at now: Instant) -> MediaAction? {
         guard let file = files[id] else { return nil }
         let transfer = TransferID(value: nextID())
         var end: Int64 = .max
-        if !file.key.whole {
+        let isCheck = !file.key.whole && (file.version != nil || isPresent(id, 0))
+        if isCheck {
+            end = 1
+        } else if !file.key.whole {
             end = 0
             for block in 0..<(ReadAhead.smallest / Self.blockSize) {
                 guard let slot = slots.reserve(server: file.key.server, file: id, block: block) else { break }
@@ -75,7 +79,7 @@ extension MediaCore {
             guard end > 0 else { return nil }
         }
         servers[file.key.server]?.heads.removeAll { $0 == id }
-        return start(transfer, of: id, from: 0, to: end, for: nil, isDemanded: true, at: now)
+        return start(transfer, of: id, from: 0, to: end, for: nil, isDemanded: true, isCheck: isCheck, at: now)
     }
 
     /// Asks for what a read waits for, and in the same request for what its handle will read next.
@@ -120,7 +124,7 @@ extension MediaCore {
                 let server = servers[number]
             {
                 let blocks = Self.blocks(ahead)
-                guard let first = blocks.first(where: { slots.find(handle.file, $0) == nil }) else {
+                guard let first = blocks.first(where: { !isPresent(handle.file, $0) }) else {
                     issue(ahead, by: id, at: now)
                     continue
                 }
@@ -207,7 +211,7 @@ extension MediaCore {
     private mutating func reserve(_ blocks: Range<Int64>, of file: FileID, for transfer: TransferID) -> Int64 {
         guard let server = files[file]?.key.server else { return blocks.lowerBound }
         for block in blocks {
-            guard slots.find(file, block) == nil, slots.incomplete(of: server) < slots.count / 4, !isMemoryShort,
+            guard !isPresent(file, block), slots.incomplete(of: server) < slots.count / 4, !isMemoryShort,
                 let slot = slots.reserve(server: server, file: file, block: block)
             else { return block }
             slots.assign(slot, to: transfer)
@@ -221,7 +225,7 @@ extension MediaCore {
         for block in Self.blocks(0..<size).prefix(slots.count / 4) {
             if let slot = slots.find(file, block) {
                 if slots[slot].transfer == nil, !slots[slot].isComplete { slots.assign(slot, to: transfer) }
-            } else if let slot = slots.reserve(server: server, file: file, block: block) {
+            } else if !isPresent(file, block), let slot = slots.reserve(server: server, file: file, block: block) {
                 slots.assign(slot, to: transfer)
             }
         }
@@ -229,19 +233,19 @@ extension MediaCore {
 
     private mutating func start(
         _ transfer: TransferID, of id: FileID, from: Int64, to end: Int64, for handle: HandleID?, isDemanded: Bool,
-        at now: Instant
+        isCheck: Bool = false, at now: Instant
     ) -> MediaAction {
         guard let file = files[id] else { preconditionFailure("a transfer belongs to a file") }
         files[id]?.transfers.append(transfer)
         servers[file.key.server]?.transfers += 1
         servers[file.key.server]?.lastAsked = file.key.resource
         fetches[transfer] = Fetch(
-            file: id, server: file.key.server, isWhole: file.key.whole, isDemanded: isDemanded, position: from,
-            end: end, requestedEnd: end, handle: handle, startedAt: now)
+            file: id, server: file.key.server, isWhole: file.key.whole, isDemanded: isDemanded, isCheck: isCheck,
+            position: from, end: end, requestedEnd: end, handle: handle, startedAt: now)
         return .start(
             TransferRequest(
                 id: transfer, server: file.key.server, resource: file.key.resource,
-                range: file.key.whole ? nil : ByteRange(from: from, to: end), validator: file.version))
+                range: file.key.whole ? nil : ByteRange(from: from, to: end), validator: isCheck ? nil : file.version))
     }
 
     /// Takes a transfer out of all lists; its blocks go unless a read wants them.
@@ -271,7 +275,7 @@ extension MediaCore {
         var actions: [MediaAction] = []
         for transfer in file.transfers {
             guard let fetch = fetches[transfer] else { continue }
-            if file.version == nil || fetch.isWhole {
+            if file.version == nil || fetch.isWhole || fetch.isCheck {
                 if !isHeld { actions += end(transfer) }
                 continue
             }

@@ -22,15 +22,29 @@ extension MediaCore {
             return failed(id, fetch, .final(.refused), at: now)
         }
         if let version = file.version {
-            return version == head.validator ? [] : failed(id, fetch, .changed, at: now)
+            guard version == head.validator else {
+                return fetch.isCheck
+                    ? replaced(fetch.file, by: head.validator, at: now) : failed(id, fetch, .changed, at: now)
+            }
+            files[fetch.file]?.checkedAt = now
+            return tellHandles(of: fetch.file)
         }
         // From the first block that is wholly behind the end: the last one, half full, is still being fetched.
         release(Self.blocks(0..<head.total).upperBound * Self.blockSize, to: fetch.end, of: fetch, id)
         fetch.end = min(fetch.end, head.total)
         fetch.requestedEnd = fetch.end
         fetches[id] = fetch
+        let actions = confirm(fetch.file, head.validator, at: now)
         if fetch.isWhole { reserveWhole(fetch.file, for: id, size: head.total) }
-        return confirm(fetch.file, head.validator) + answer(fetch.file) + advance(at: now)
+        return actions + answer(fetch.file) + advance(at: now)
+    }
+
+    /// The server has other bytes under this address than it had: who has the file open has lost it, who is opening it gets
+    /// the new one.
+    private mutating func replaced(_ id: FileID, by version: Validator, at now: Instant) -> [MediaAction] {
+        var actions = giveUpVersion(of: id)
+        actions += failReads(of: id, .changed, at: now)
+        return actions + confirm(id, version, at: now) + advance(at: now)
     }
 
     mutating func target(_ id: TransferID, remaining: Int) -> Target {
@@ -68,10 +82,11 @@ extension MediaCore {
         let block = fetch.position / Self.blockSize
         let isOurs = slots.fill(slot, by: count, needed: needed(block, size: size))
         let isComplete = isOurs && slots[slot].isComplete
+        var actions = isComplete ? store(slot) : []
         slots.unpin(slot)
         fetch.position += Int64(count)
         fetches[id] = fetch
-        var actions = file.parked.isEmpty ? [] : answer(fetch.file)
+        if !file.parked.isEmpty { actions += answer(fetch.file) }
         if isComplete { files[fetch.file]?.backoff.succeed() }
         if isComplete, isEnding(id) { actions += pump(fetch.server, at: now) }
         if fetch.position >= fetch.end, fetch.end < fetch.requestedEnd {
@@ -105,6 +120,8 @@ extension MediaCore {
         switch failure {
         case .network:
             retryLater(fetch.file, at: now)
+            // What the disk has need not wait for the retry.
+            actions += confirmFromDisk(fetch.file) + answer(fetch.file)
         case .file:
             servers[fetch.server]?.breaker.heard(at: now)
             retryLater(fetch.file, at: now)
@@ -114,6 +131,8 @@ extension MediaCore {
         case .changed where isKnown:
             actions += giveUpVersion(of: fetch.file)
             actions += failReads(of: fetch.file, .changed, at: now)
+            actions += discardDisk(fetch.file)
+            wantHead(of: fetch.file)
         case .changed:
             servers[fetch.server]?.breaker.heard(at: now)
             actions += giveUp(fetch.file, .refused, at: now)
@@ -142,7 +161,7 @@ extension MediaCore {
             error: error, until: now + FailureMemory.lifetime, range: Int64.min..<Int64.max)
         var actions: [MediaAction] = []
         for transfer in files[id]?.transfers ?? [] { actions += end(transfer) }
-        return actions + failReads(of: id, error, at: now)
+        return actions + failReads(of: id, error, at: now) + failOpens(of: id, error)
     }
 
     /// Stops all traffic to a server and fails what waits for it.
@@ -155,7 +174,9 @@ extension MediaCore {
         var actions: [MediaAction] = []
         for (id, file) in files where file.key.server == number {
             for transfer in file.transfers { actions += end(transfer) }
-            actions += failReads(of: id, reason == .timedOut ? .timedOut : .unavailable, at: now)
+            actions += confirmFromDisk(id) + answer(id)
+            let error = reason == .timedOut ? MediaError.timedOut : .unavailable
+            actions += failReads(of: id, error, at: now) + failOpens(of: id, error)
             files[id]?.backoff.succeed()
         }
         actions.append(.health(number, health(of: number)))
