@@ -51,6 +51,7 @@ extension MediaCore {
     mutating func close(_ id: HandleID, at now: Instant) -> [MediaAction] {
         guard let handle = handles.removeValue(forKey: id) else { return [] }
         files[handle.file]?.handles.remove(id)
+        streams[id] = nil
         var actions: [MediaAction] = []
         if let ready = handle.ready { actions.append(.ready(ready, .failure(.interrupted))) }
         actions += cancelUnwanted(of: handle.file)
@@ -58,7 +59,7 @@ extension MediaCore {
     }
 
     mutating func setServer(_ number: Int64, isSet: Bool, at now: Instant) -> [MediaAction] {
-        var server = servers[number] ?? Server()
+        var server = servers[number] ?? Server(lanes: Lanes(most: max(1, limits.transfersPerServer - 2)))
         let before = server.isSet ? server.breaker.health : .absent
         server.isSet = isSet
         server.epoch += 1

@@ -207,8 +207,14 @@ extension MediaCore {
     ) -> [MediaAction] {
         guard let server = files[file]?.key.server, files[file]?.key.whole == false else { return [] }
         var actions: [MediaAction] = []
-        if handles[id]?.readAhead.note(range) == true { actions += cancelUnwanted(of: file) }
-        if proposal(of: id) != nil, servers[server]?.eager.contains(id) == false {
+        if let abandoned = handles[id]?.readAhead.note(range, waited: !isHit) {
+            let inVain = fetched(abandoned, of: file)
+            handles[id]?.readAhead.wasted(inVain)
+            actions += cancelUnwanted(of: file)
+        }
+        spend(range, of: file, by: id)
+        if streams[id] != nil { streams[id] = now }
+        if proposal(of: id, at: now) != nil, servers[server]?.eager.contains(id) == false {
             servers[server]?.eager.append(id)
         }
         if isHit, servers[server]?.eager.isEmpty == false { actions += pump(server, at: now) }

@@ -4,8 +4,8 @@ import Stash
 extension MediaCore {
     /// Where the next bytes of a transfer belong.
     enum Target: Sendable {
-        /// Into a slot, which is pinned until `wrote`.
-        case memory(slot: Int, offset: Int, count: Int)
+        /// Into a slot, as far as there is room in it; it is pinned until `wrote` or `abandon`.
+        case memory(slot: Int, offset: Int, room: Int)
         /// Nowhere: they are in memory already, or there is no room for them.
         case skip(Int)
         /// Nobody wants the rest.
@@ -15,6 +15,9 @@ extension MediaCore {
     mutating func began(_ id: TransferID, _ head: MediaHead, at now: Instant) -> [MediaAction] {
         guard var fetch = fetches[id], let file = files[fetch.file] else { return [] }
         servers[fetch.server]?.breaker.heard(at: now)
+        servers[fetch.server]?.lanes.answered(after: now - fetch.startedAt)
+        fetch.hasBegun = true
+        fetches[id] = fetch
         guard head.firstByte == fetch.position else {
             return failed(id, fetch, .final(.refused), at: now)
         }
@@ -49,14 +52,15 @@ extension MediaCore {
         else { return .stop }
         let block = fetch.position / Self.blockSize
         let offset = Int(fetch.position % Self.blockSize)
-        var count = min(remaining, needed(block, size: size) - offset)
+        let room = needed(block, size: size) - offset
+        var count = min(remaining, room)
         if let slot = slots.find(fetch.file, block), !slots[slot].isComplete,
             slots[slot].transfer == id || fetch.isWhole && slots[slot].transfer == nil
         {
             if slots[slot].filled == offset {
                 slots.pin(slot)
-                fetches[id]?.writing = slot
-                return .memory(slot: slot, offset: offset, count: count)
+                leases[id] = slot
+                return .memory(slot: slot, offset: offset, room: room)
             }
             if slots[slot].filled > offset { count = min(count, slots[slot].filled - offset) }
         }
@@ -67,26 +71,36 @@ extension MediaCore {
     /// Notes bytes that were written to where `target` said, and answers the reads for which they were the last.
     mutating func wrote(_ id: TransferID, slot: Int, count: Int, at now: Instant) -> [MediaAction] {
         bytesReceived += Int64(count)
+        guard leases.removeValue(forKey: id) != nil else { return [] }
         guard var fetch = fetches[id], let file = files[fetch.file], let size = file.version?.total else {
             slots.unpin(slot)
             return []
         }
         servers[fetch.server]?.breaker.heard(at: now)
+        let isTelling = isTelling(fetch)
+        servers[fetch.server]?.lanes.received(count, isTelling: isTelling, at: now)
         let block = fetch.position / Self.blockSize
         let isOurs = slots.fill(slot, by: count, needed: needed(block, size: size))
         let isComplete = isOurs && slots[slot].isComplete
         var actions = isComplete ? store(slot) : []
         slots.unpin(slot)
         fetch.position += Int64(count)
-        fetch.writing = nil
         fetches[id] = fetch
         if !file.parked.isEmpty { actions += answer(fetch.file) }
         if isComplete { files[fetch.file]?.backoff.succeed() }
+        if isComplete, isEnding(id) { actions += pump(fetch.server, at: now) }
         if fetch.position >= fetch.end, fetch.end < fetch.requestedEnd {
             actions += end(id)
             return actions + advance(at: now)
         }
         return isComplete && !queue.isEmpty ? actions + advance(at: now) : actions
+    }
+
+    /// Gives back the slot that a transfer was writing, once it was cancelled and writes no more.
+    mutating func abandon(_ id: TransferID, at now: Instant) -> [MediaAction] {
+        guard let slot = leases.removeValue(forKey: id) else { return [] }
+        slots.unpin(slot)
+        return queue.isEmpty ? [] : advance(at: now)
     }
 
     /// Notes the end of a transfer, nil for one that brought all it was asked for.

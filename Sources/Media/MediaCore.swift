@@ -66,6 +66,7 @@ struct MediaCore: Sendable {
         var lastAsked: MediaResource?
         /// Handles that want read-ahead which was not started yet.
         var eager: [HandleID] = []
+        var lanes: Lanes
     }
 
     struct FileKey: Hashable, Sendable {
@@ -154,8 +155,14 @@ struct MediaCore: Sendable {
         var end: Int64
         /// Where the request ends.
         var requestedEnd: Int64
-        /// The slot that is being written, outside the lock.
-        var writing: Int?
+        /// On whose way through the file it is.
+        var handle: HandleID?
+        var startedAt: Instant
+        var hasBegun = false
+        /// Whether the rest comes within a round trip, so that the next request is due.
+        var isEnding = false
+        /// Whether nobody wants the rest, which is so short that it comes sooner than a new connection would be made.
+        var isLeftover = false
     }
 
     let limits: MediaStore.Limits
@@ -170,10 +177,14 @@ struct MediaCore: Sendable {
     var handles: [HandleID: Handle] = [:]
     var reads: [ReadID: Read] = [:]
     var fetches: [TransferID: Fetch] = [:]
+    /// Slots that are being written, outside the lock; a transfer that was ended may still be at it.
+    var leases: [TransferID: Int] = [:]
     /// Reads that wait for a first answer or for memory, oldest first.
     var queue: [ReadID] = []
     /// Whether one of them waits because no slot can be had at all; then nothing is read ahead.
     var isMemoryShort = false
+    /// Handles that look ahead, and when they last read.
+    var streams: [HandleID: Instant] = [:]
     var bytesReceived: Int64 = 0
     var isShutDown = false
     private var lastID: UInt64 = 0

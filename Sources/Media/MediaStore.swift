@@ -144,6 +144,11 @@ package final class MediaStore: Sendable {
         state.withLock { $0.core.health(of: server) }
     }
 
+    /// Whether somebody waits for bytes of a server's files at this moment.
+    package func isAwaited(_ server: Int64) -> Bool {
+        state.withLock { $0.core.servers[server]?.parked.isEmpty == false }
+    }
+
     /// What is in use now; after everything was closed and answered all but `blocks` and `bytesReceived` are zero.
     package func counters() -> MediaCounters {
         state.withLock { $0.core.counters }
@@ -206,21 +211,17 @@ extension MediaStore {
         perform(state.withLock { $0.core.began(id, head, at: .now) })
     }
 
-    func received(_ id: TransferID, _ bytes: UnsafeRawBufferPointer) {
-        var left = bytes
-        while !left.isEmpty {
-            let remaining = left.count
-            switch state.withLock({ $0.core.target(id, remaining: remaining) }) {
-            case .stop:
-                return
-            case .skip(let count):
-                left = UnsafeRawBufferPointer(rebasing: left.dropFirst(count))
-            case .memory(let slot, let offset, let count):
-                slab.write(UnsafeRawBufferPointer(rebasing: left.prefix(count)), to: slot, at: offset)
-                perform(state.withLock { $0.core.wrote(id, slot: slot, count: count, at: .now) })
-                left = UnsafeRawBufferPointer(rebasing: left.dropFirst(count))
-            }
-        }
+    /// Where the next bytes belong. What is given has to be given back by `wrote`.
+    func target(_ id: TransferID, remaining: Int) -> MediaCore.Target {
+        state.withLock { $0.core.target(id, remaining: remaining) }
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, to slot: Int, at offset: Int) {
+        slab.write(bytes, to: slot, at: offset)
+    }
+
+    func wrote(_ id: TransferID, slot: Int, count: Int) {
+        perform(state.withLock { $0.core.wrote(id, slot: slot, count: count, at: .now) })
     }
 
     func ended(_ id: TransferID, _ error: StashError?) {
@@ -253,7 +254,8 @@ extension MediaStore {
         for action in actions {
             switch action {
             case .start(let request): start(request)
-            case .cancel(let id): state.withLock { $0.transfers.removeValue(forKey: id) }?.cancel()
+            case .cancel(let id):
+                if let transfer = state.withLock({ $0.transfers.removeValue(forKey: id) }) { cancel(transfer, id) }
             case .deliver(let read, let pinned):
                 if !deliver(pinned, to: read.sink) { perform(state.withLock { $0.core.again(read, at: .now) }) }
             case .fail(let sink, let error): sink.fail(error)
@@ -297,7 +299,13 @@ extension MediaStore {
             state.transfers[request.id] = transfer
             return true
         }
-        if !isWanted { transfer.cancel() }
+        if !isWanted { cancel(transfer, request.id) }
+    }
+
+    /// Ends a transfer, and gives back what it was writing: after `cancel` has returned it writes no more.
+    private func cancel(_ transfer: Transfer, _ id: TransferID) {
+        transfer.cancel()
+        perform(state.withLock { $0.core.abandon(id, at: .now) })
     }
 
     private func probe(_ server: Int64, _ resource: MediaResource, epoch: Int) {

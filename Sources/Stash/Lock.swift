@@ -1,7 +1,7 @@
 #if THREAD_SANITIZER
     import Glibc
 #else
-    import Synchronization
+    package import Synchronization
 #endif
 
 #if THREAD_SANITIZER
@@ -44,15 +44,18 @@
     /// A value that only one thread at a time can reach.
     ///
     /// It is `Synchronization.Mutex`; the type exists so that a build under ThreadSanitizer can put something else in
-    /// its place (see the other branch).
+    /// its place (see the other branch). Inlinable, for else each call from another module looks up what the types are,
+    /// which takes longer than the lock.
     package struct Lock<Value>: ~Copyable, Sendable {
-        private let mutex: Mutex<Value>
+        @usableFromInline let mutex: Mutex<Value>
 
+        @inlinable
         package init(_ initial: consuming sending Value) {
             mutex = Mutex(initial)
         }
 
         /// Runs `body` with the value while no other thread can.
+        @inlinable
         package borrowing func withLock<Result, Failure: Error>(
             _ body: (inout sending Value) throws(Failure) -> sending Result
         ) throws(Failure) -> sending Result {

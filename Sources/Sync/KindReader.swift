@@ -33,11 +33,21 @@ struct PageSource<Row: WireRow> {
 }
 
 extension PageSource {
-    init(_ client: StashClient, cancel: Cancellation) {
+    init(_ client: StashClient, _ courtesy: Courtesy) {
+        let cancel = courtesy.cancel
         address = client.access.address
-        page = { (request) throws(StashError) in try client.page(of: Row.self, request, cancel: cancel) }
-        ids = { (request) throws(StashError) in try client.ids(Row.kind, request, cancel: cancel) }
-        count = { () throws(StashError) in try client.count(of: Row.kind, cancel: cancel) }
+        page = { (request) throws(StashError) in
+            courtesy.wait()
+            return try client.page(of: Row.self, request, cancel: cancel)
+        }
+        ids = { (request) throws(StashError) in
+            courtesy.wait()
+            return try client.ids(Row.kind, request, cancel: cancel)
+        }
+        count = { () throws(StashError) in
+            courtesy.wait()
+            return try client.count(of: Row.kind, cancel: cancel)
+        }
     }
 }
 

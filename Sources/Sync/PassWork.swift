@@ -17,6 +17,10 @@ struct PassWork {
     private var client: StashClient { synchroniser.client }
     private var index: IndexDatabase { synchroniser.index }
     private var options: SyncOptions { synchroniser.options }
+    private var courtesy: Courtesy {
+        let (instance, isAwaited) = (instance, options.isAwaited)
+        return Courtesy(isAwaited: { isAwaited(instance) }, cancel: cancel)
+    }
 
     init(
         synchroniser: Synchroniser, cancel: Cancellation, progress: @escaping (SyncProgress) -> Void,
@@ -134,7 +138,7 @@ struct PassWork {
 
         let (instance, progress) = (instance, progress)
         var reader = KindReader<Row>(
-            source: PageSource(client, cancel: cancel), limit: options.pageSize(kind), retry: options.retry,
+            source: PageSource(client, courtesy), limit: options.pageSize(kind), retry: options.retry,
             cancel: cancel
         ) { done, total in
             progress(SyncProgress(instance: instance, stage: .rows(kind), done: done, total: total))
@@ -187,9 +191,11 @@ struct PassWork {
     /// nil when it is not certain: what is not in this list would be shown with a placeholder for its picture.
     private func idsWithoutPicture<Row: WireRow>(_: Row.Type) throws(SyncError) -> Set<Int64>? {
         let (address, retry, client, cancel) = (client.access.address, options.retry, client, cancel)
+        let courtesy = courtesy
         do {
             let counted = try retry.run(address, cancel) { () throws(StashError) in
-                try client.page(
+                courtesy.wait()
+                return try client.page(
                     of: Row.self, PageRequest(.number(1), limit: 1, missingPicture: true, isCounted: true),
                     cancel: cancel)
             }
@@ -198,7 +204,8 @@ struct PassWork {
             while true {
                 let request = PageRequest(.number(number), limit: options.idPageSize, missingPicture: true)
                 let page = try retry.run(address, cancel) { () throws(StashError) in
-                    try client.ids(Row.kind, request, cancel: cancel)
+                    courtesy.wait()
+                    return try client.ids(Row.kind, request, cancel: cancel)
                 }
                 missing.formUnion(page.rows.lazy.map(\.id))
                 guard page.received == options.idPageSize else { break }
@@ -218,7 +225,7 @@ struct PassWork {
         guard !requests.isEmpty else { return }
         tell(.sidecars, 0, requests.count)
         let probe = SidecarProbe(
-            client: client, parallel: options.parallelSidecars, retry: options.retry, cancel: cancel)
+            client: client, parallel: options.parallelSidecars, retry: options.retry, courtesy: courtesy)
         var learnt = 0
         defer {
             report.sidecars = learnt

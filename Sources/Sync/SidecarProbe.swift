@@ -10,7 +10,9 @@ struct SidecarProbe {
     let client: StashClient
     let parallel: Int
     let retry: Retry
-    let cancel: Cancellation
+    let courtesy: Courtesy
+
+    private var cancel: Cancellation { courtesy.cancel }
 
     /// Asks for every one of them, and gives `store` what was learnt in batches.
     ///
@@ -63,7 +65,8 @@ struct SidecarProbe {
         // Second questions are for servers that send the whole where a part was asked for.
         var next = wanted.map { (index: $0, whole: false) }[...]
         while !next.isEmpty || !transfers.isEmpty {
-            while transfers.count < parallel, let (index, whole) = next.popFirst() {
+            if transfers.isEmpty { courtesy.wait() }
+            while transfers.count < (courtesy.isAwaited() ? 1 : parallel), let (index, whole) = next.popFirst() {
                 guard let resource = batch[index].resource else {
                     results[index] = .success(-1)
                     continue

@@ -91,10 +91,13 @@ package struct SyncOptions: Sendable {
     package var idPageSize = 5000
     /// When a failed request is sent again.
     package var retry = Retry.page
-    /// Sidecars asked for at once: half of what a server can answer at a time belongs to people (Stash 7).
-    package var parallelSidecars = 4
+    /// Sidecars asked for at once: what a server can answer at a time belongs to people (Stash 7).
+    package var parallelSidecars = 2
     /// Removes also when more than a fifth of a kind would vanish, and takes what is found for the instance's catalogue.
     package var force = false
+    /// Whether somebody waits for bytes of this server's files at this moment: then questions wait too, for some seconds each.
+    /// Called on the pass's thread, often.
+    package var isAwaited: @Sendable (InstanceNumber) -> Bool = { _ in false }
 
     package init() {}
 

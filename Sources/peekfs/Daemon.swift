@@ -89,8 +89,11 @@ final class Daemon: Sendable {
             media: media, servers: servers, state: workplace.state, logger: logger,
             forgetContent: { [filesystem] in filesystem.forgetContent(of: $0) })
         self.catalogueGuard = catalogueGuard
+        var options = SyncOptions()
+        options.isAwaited = { [media] in media.isAwaited($0.rawValue) }
         scheduler = SyncScheduler(
-            index: index, state: workplace.state, lockDirectory: settings.locations.cache, logger: logger,
+            index: index, state: workplace.state, lockDirectory: settings.locations.cache, options: options,
+            logger: logger,
             makeClient: { [servers] in try servers.client(of: $0) },
             derive: { [derivation] in try derivation.run() },
             onReport: { catalogueGuard.note($0) })

@@ -300,7 +300,8 @@ struct Simulation {
                 transfer.position += Int64(count)
                 running[id]?.position = transfer.position
                 left -= Int64(count)
-            case .memory(let slot, let offset, let count):
+            case .memory(let slot, let offset, let room):
+                let count = min(Int(left), room)
                 write(transfer, slot, offset, count)
                 transfer.position += Int64(count)
                 running[id]?.position = transfer.position
