@@ -4,12 +4,13 @@ Rows: cold link narrow warm seek ffprobe (bytes), ls tag stat large rate (names 
 runs that take turns. Nothing is judged by the exit code: a slow machine is no error.
 """
 import argparse
-import json
+import datetime
 import pathlib
 import sys
 
 from . import metadata, reading
 from .report import Missing, document, heading, line, machine
+from .tools import gather, versions
 from .work import Failure, Work, say
 
 ROWS = {**reading.ROWS, **metadata.ROWS}
@@ -34,13 +35,15 @@ class Bench:
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", help="only these, such as cold,ls")
     parser.add_argument("--json", metavar="FILE", help="write all samples there")
     parser.add_argument("--runs", type=int, metavar="N", help="how often everything is measured (5)")
     parser.add_argument("--quick", action="store_true", help="small and once: to see that it works")
     parser.add_argument("--large", action="store_true", help="a million scenes instead of a hundred thousand")
-    parser.add_argument("--tools", required=True, help=argparse.SUPPRESS)
+    for hidden in ("--programs", "--tools"):
+        parser.add_argument(hidden, type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.rows = options.rows.split(",") if options.rows else list(ROWS)
     if unknown := set(options.rows) - set(ROWS):
@@ -50,7 +53,8 @@ def arguments():
 
 def main():
     options = arguments()
-    tools = json.loads(pathlib.Path(options.tools).read_text())
+    tools = gather(options.tools)
+    tools |= {name: str(options.programs / name) for name in ("peekfs", "fake-stash")}
     rows = []
     print(heading(), flush=True)
     with Work() as work:
@@ -64,9 +68,10 @@ def main():
             except Failure as failure:
                 rows.append(Missing(name, str(failure)))
                 print(line(rows[-1].cells()), flush=True)
-    print(f"\n{machine()}; {bench.runs} runs each.")
+    times = "once each" if bench.runs == 1 else f"{bench.runs} runs each, taking turns"
+    print(f"\n{datetime.date.today():%-d %B %Y}; {machine()}; {times}.")
     if options.json:
-        pathlib.Path(options.json).write_text(document(rows, bench.runs, {"versions": tools.get("versions", {})}))
+        pathlib.Path(options.json).write_text(document(rows, bench.runs, versions(tools)))
 
 
 try:

@@ -78,7 +78,7 @@ http {{
 
 
 @contextlib.contextmanager
-def nginx(work, behind, media):
+def nginx(work, program, behind, media):
     """nginx before a fake server: it serves 1.mp4 of a directory itself, and passes on the rest."""
     place = work.fresh("nginx")
     with socket.socket() as free:
@@ -87,7 +87,7 @@ def nginx(work, behind, media):
     configuration = place / "nginx.conf"
     configuration.write_text(NGINX.format(place=place, port=port, media=media, behind=behind.url))
     run("chmod", "-R", "a+rX", place)
-    with running(["nginx", "-c", configuration, "-p", place], place / "log") as child:
+    with running([program, "-c", configuration, "-p", place], place / "log") as child:
         wait_until(lambda: connects(port), f"nginx (see {place}/error)", child=child)
         origin = Origin(f"http://127.0.0.1:{port}", behind.journal, child)
         origin.bodies = place / "bodies"

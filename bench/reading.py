@@ -52,7 +52,7 @@ def local(bench):
     media = bench.work.fresh("media")
     with fake_stash(bench.work, bench.tools["fake-stash"], *sized(size)) as fake:
         copy(fake, media)
-        with nginx(bench.work, fake, media) as origin:
+        with nginx(bench.work, bench.need("nginx"), fake, media) as origin:
             yield origin, Library(bench.work, bench.tools["peekfs"], origin), media, size
 
 
@@ -140,14 +140,14 @@ def seeks(bench):
 
 
 def clip(work, size):
-    """A faststart mp4 of about `size` bytes that plays: noise hardly compresses, and takes no time to encode."""
+    """A faststart mp4 of about `size` bytes and many minutes: a minute of noise, which hardly compresses, again and again."""
     path = work.fresh("clip") / "1.mp4"
-    run("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "nullsrc=s=1280x720:r=25,geq=random(1)*255:128:128", "-t", "2",
-        "-c:v", "mjpeg", "-q:v", "2", path.with_suffix(".mov"))
-    part = path.with_suffix(".mov").stat().st_size
-    run("ffmpeg", "-v", "error", "-stream_loop", max(1, size // part), "-i", path.with_suffix(".mov"), "-c", "copy",
+    minute = path.with_suffix(".mov")
+    run("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "nullsrc=s=192x108:r=25,geq=random(1)*255:128:128", "-f", "lavfi",
+        "-i", "sine", "-t", "60", "-c:v", "mjpeg", "-q:v", "3", "-c:a", "aac", minute)
+    run("ffmpeg", "-v", "error", "-stream_loop", max(1, size // minute.stat().st_size), "-i", minute, "-c", "copy",
         "-movflags", "+faststart", path)
-    path.with_suffix(".mov").unlink()
+    minute.unlink()
     return path
 
 

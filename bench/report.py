@@ -7,6 +7,10 @@ import platform
 import statistics
 
 
+def times(ratio):
+    return f"{ratio:.0f} ×" if ratio >= 10 else f"{ratio:.2f} ×"
+
+
 @dataclasses.dataclass
 class Row:
     """One line of the table: samples of PeekFS and of those beside it, all in `unit`."""
@@ -53,7 +57,7 @@ class Row:
                 continue
             text = f"{name} {self.text(median)}"
             if own and self.has_ratios and median:
-                text += f" ({statistics.median(own) / median:.2f} ×)"
+                text += f" ({times(statistics.median(own) / median)})"
             beside.append(text)
         verdict = {None: "", True: "yes", False: "**no**"}[self.is_met]
         return [self.what, self.goal, mine, "; ".join(beside + [self.note] * bool(self.note)), verdict]
@@ -95,16 +99,16 @@ def heading():
 
 def machine():
     """One sentence."""
-    with open("/proc/cpuinfo") as file:
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
         names = [entry.split(":")[1].strip() for entry in file if entry.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
     system = platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
     return f"{len(names)} cores ({names[0]}), {memory:.0f} GiB of memory, Linux {platform.release()}, {system}"
 
 
-def document(rows, runs, facts):
+def document(rows, runs, versions):
     return json.dumps(
         {
-            "date": datetime.date.today().isoformat(), "machine": machine(), "runs": runs, **facts,
+            "date": datetime.date.today().isoformat(), "machine": machine(), "runs": runs, "versions": versions,
             "rows": [row.json() for row in rows],
         }, indent=2)

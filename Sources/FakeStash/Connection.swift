@@ -20,7 +20,7 @@ final class Connection: ChannelInboundHandler {
         /// `nil` is as fast as it goes.
         var pace: Pace?
         /// When the bytes before this one were due.
-        var due: NIODeadline
+        var due: Int64
         /// Where to misbehave, as bytes of the body still to send before it.
         var untilFault: Int64?
         var fault: Fault.Action?
@@ -28,7 +28,7 @@ final class Connection: ChannelInboundHandler {
 
     private let server: Server
     private let number: Int
-    private let opened = NIODeadline.now()
+    private let opened = Link.now
     private var head: HTTPRequestHead?
     private var body: [UInt8] = []
     private var waiting: [(Request, keepsAlive: Bool)] = []
@@ -66,12 +66,14 @@ final class Connection: ChannelInboundHandler {
         let (request, keepsAlive) = waiting.removeFirst()
         let record = server.record(request, connection: number)
         openRecord = record
-        after(server.link.delay(opened: opened), context) { self.process(request, record, keepsAlive, context) }
+        after(server.link.delay(opened: opened, now: Link.now), context) {
+            self.process(request, record, keepsAlive, context)
+        }
     }
 
-    private func after(_ time: TimeAmount, _ context: ChannelHandlerContext, _ work: @escaping () -> Void) {
-        guard time > .nanoseconds(0) else { return work() }
-        context.eventLoop.assumeIsolated().scheduleTask(in: time) { work() }
+    private func after(_ nanoseconds: Int64, _ context: ChannelHandlerContext, _ work: @escaping () -> Void) {
+        guard nanoseconds > 0 else { return work() }
+        context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(nanoseconds)) { work() }
     }
 
     private func process(_ request: Request, _ record: Int, _ keepsAlive: Bool, _ context: ChannelHandlerContext) {
@@ -79,7 +81,7 @@ final class Connection: ChannelInboundHandler {
         let fault = server.faults.take(method: request.method, path: request.path, body: body)
         switch fault {
         case .delay(let milliseconds):
-            after(.milliseconds(Int64(milliseconds)), context) {
+            after(Int64(milliseconds) * 1_000_000, context) {
                 self.answer(request, record, keepsAlive, nil, context)
             }
         case .hang: server.log.update(record) { $0.status = 0 }
@@ -139,7 +141,7 @@ final class Connection: ChannelInboundHandler {
         var transfer = Transfer(
             record: record, body: response.body, offset: response.offset, remaining: hasBody ? response.count : 0,
             isChunked: response.isChunked && hasBody, keepsAlive: keepsAlive,
-            pace: server.configuration.bandwidth.map { Pace($0) }, due: .now())
+            pace: server.configuration.bandwidth.map { Pace($0) }, due: Link.now)
         switch fault {
         case .stall(let bytes), .reset(let bytes), .close(let bytes), .stray(let bytes):
             transfer.untilFault = min(bytes, transfer.remaining)
@@ -183,11 +185,11 @@ final class Connection: ChannelInboundHandler {
         let largest = [transfer.pace?.largestPiece, server.link.largestPiece].compactMap { $0 }.min()
         let count = min(largest ?? 131_072, transfer.remaining, transfer.untilFault ?? .max)
         guard largest != nil else { return send(count, transfer, context) }
-        let ready = max(transfer.due, .now() - Pace.slack)
+        let ready = max(transfer.due, Link.now - Pace.slack)
         transfer.due = server.link.reserve(count, ready: ready)
         if let own = transfer.pace?.reserve(count, ready: ready) { transfer.due = max(transfer.due, own) }
         current = transfer
-        after(transfer.due - .now(), context) {
+        after(transfer.due - Link.now, context) {
             guard let transfer = self.current else { return }
             self.send(count, transfer, context)
         }
