@@ -1,6 +1,7 @@
 """The rows about names, attributes and everything else that is answered from the index."""
 import contextlib
 import os
+import threading
 import time
 
 from .contestants import Library, memfs, peers
@@ -90,12 +91,10 @@ def stalled(bench):
         for _ in range(bench.runs):
             with library.mounted() as (place, _):
                 paths = library.scenes(place)
-                busy, asked = listed_in(bench, paths[:readers]), listed_in(bench, paths[readers:])
-                quiet.append(p99(probe("stats", asked)))
+                quiet.append(p99(probe("stats", listed_in(bench, paths[readers:]))))
             with library.mounted() as (place, _):
                 paths = library.scenes(place)
                 busy, asked = listed_in(bench, paths[:readers]), listed_in(bench, paths[readers:])
-                before = len(origin.requests())
                 with running(PROBE + ["hold", busy, 4 * first], bench.work.directory / "hold.log"):
                     time.sleep(1)
                     samples.append(p99(probe("stats", asked)))
@@ -175,19 +174,42 @@ def memory_of(pid):
 
 
 def ratings(bench):
-    writers = 8
-    with fake_stash(bench.work, bench.tools["fake-stash"], *ONLY_SCENES, "--scenes", 1000, *SMALL) as origin:
+    """People rate from several programs at once; then the same while the library is being read again and again."""
+    writers, seconds = 8, bench.scaled(4, 1)
+    scenes = bench.scaled(5000, 500)
+    with fake_stash(bench.work, bench.tools["fake-stash"], *ONLY_SCENES, "--scenes", scenes, *SMALL) as origin:
         library = Library(bench.work, bench.tools["peekfs"], origin)
-    rates, waits = [], []
-    with library.mounted(is_quiet=False) as (place, _):
-        for _ in range(bench.runs):
-            answer = probe("rate", place / "scenes", writers, bench.scaled(4, 1))
-            rates.append(answer["rate"])
-            waits.append(p99(answer))
-    yield Row("rate", f"durable `setfattr` from {writers} writers", "≥ 1,000/s", "/s", {"PeekFS": rates},
-              lambda of: of["PeekFS"] >= 1000)
-    yield Row("rate-wait", "how long one takes: p99", "≤ 20 ms", "ms", {"PeekFS": waits},
-              lambda of: of["PeekFS"] <= 20)
+        quiet, busy = [], []
+        with library.mounted() as (place, _):
+            paths = listed_in(bench, library.scenes(place))
+            for _ in range(bench.runs):
+                quiet.append(probe("rate", paths, writers, seconds))
+                with syncing(library):
+                    busy.append(probe("rate", paths, writers, seconds))
+    rates = {"PeekFS": [answer["rate"] for answer in quiet], "during a sync": [answer["rate"] for answer in busy]}
+    yield Row("rate", f"durable `setfattr` from {writers} writers", "≥ 1,000/s", "/s", rates,
+              lambda of: of["PeekFS"] >= 1000, has_ratios=False)
+    yield Row("rate-wait", "how long one takes during a sync: p99", "≤ 20 ms", "ms",
+              {"PeekFS": [p99(answer) for answer in busy], "without one": [p99(answer) for answer in quiet]},
+              lambda of: of["PeekFS"] <= 20, has_ratios=False)
+
+
+@contextlib.contextmanager
+def syncing(library):
+    """One pass over the server after the other, in the background."""
+    is_over = threading.Event()
+
+    def repeat():
+        while not is_over.is_set():
+            library("sync")
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 ROWS = {"ls": first_listing, "tag": one_tag, "stat": stalled, "large": large, "rate": ratings}

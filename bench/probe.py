@@ -2,7 +2,7 @@
 then hangs nobody else.
 
 usage: probe.py read FILE SECONDS | seeks FILE COUNT SIZE SEED | stats LIST | list DIRECTORY FORMAT
-       probe.py hold LIST SIZE | rate DIRECTORY WRITERS SECONDS
+       probe.py hold LIST SIZE | rate LIST WRITERS SECONDS
 """
 import json
 import multiprocessing
@@ -77,28 +77,23 @@ def hold(paths, size):
     time.sleep(3600)
 
 
-def rate(directory, writers, seconds):
+def write(paths, start, end):
+    """Rates one path after the other, over and over; how long each took."""
+    waits = []
+    time.sleep(max(0, start - time.monotonic()))
+    while (started := time.monotonic()) < end:
+        os.setxattr(paths[len(waits) % len(paths)], "user.peekfs.rating", str(len(waits) % 100).encode())
+        waits.append(time.monotonic() - started)
+    return waits
+
+
+def rate(paths, writers, seconds):
     """Ratings from several processes at once, each durable when it returns."""
-    names = sorted(os.listdir(directory))
-    start, waits = multiprocessing.Barrier(writers), multiprocessing.Queue()
-
-    def write(number):
-        mine, own = names[number::writers], []
-        start.wait()
-        end = time.monotonic() + seconds
-        while (started := time.monotonic()) < end:
-            path = os.path.join(directory, mine[len(own) % len(mine)])
-            os.setxattr(path, "user.peekfs.rating", str(len(own) % 100).encode())
-            own.append(time.monotonic() - started)
-        waits.put(own)
-
-    children = [multiprocessing.Process(target=write, args=(number,)) for number in range(writers)]
-    for child in children:
-        child.start()
-    everything = [wait for _ in children for wait in waits.get()]
-    for child in children:
-        child.join()
-    return {"seconds": everything, "rate": len(everything) / seconds}
+    start = time.monotonic() + 0.5
+    shares = [(paths[number::writers], start, start + seconds) for number in range(writers)]
+    with multiprocessing.Pool(writers) as pool:
+        waits = [wait for share in pool.starmap(write, shares, 1) for wait in share]
+    return {"seconds": waits, "rate": len(waits) / seconds}
 
 
 def lines(path):
@@ -113,7 +108,7 @@ def main(what, path, *rest):
         case "stats": answer = stats(lines(path))
         case "list": answer = listing(path, *rest)
         case "hold": answer = hold(lines(path), int(rest[0]))
-        case "rate": answer = rate(path, int(rest[0]), float(rest[1]))
+        case "rate": answer = rate(lines(path), int(rest[0]), float(rest[1]))
     print(json.dumps(answer))
 
 

@@ -106,5 +106,5 @@ def versions(found):
         program = found.get(name) or shutil.which(name)
         if program:
             done = subprocess.run([program, *words], capture_output=True, text=True, timeout=20)
-            said[name] = (done.stdout + done.stderr).strip().splitlines()[0]
+            said[name] = next(line for line in (done.stdout + done.stderr).splitlines() if line.strip())
     return said
