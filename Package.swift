@@ -30,6 +30,9 @@ let package = Package(
         .systemLibrary(name: "CFuse", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 
+        // Checksums of cached blocks, faster than memory.
+        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+
         .target(name: "Fuse", dependencies: ["CFuse"], swiftSettings: strict),
         .target(name: "Stash", dependencies: ["CCurl"], swiftSettings: strict),
         .target(name: "Library", dependencies: [.product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
@@ -39,7 +42,8 @@ let package = Package(
         .target(
             name: "Peek", dependencies: ["Library", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
-        .target(name: "Media", dependencies: ["Stash"], swiftSettings: strict),
+        .target(name: "DiskCache", dependencies: ["CXXHash"], swiftSettings: strict),
+        .target(name: "Media", dependencies: ["Stash", "DiskCache"], swiftSettings: strict),
         .target(
             name: "Sync", dependencies: ["Stash", "Library", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
@@ -50,7 +54,7 @@ let package = Package(
         .executableTarget(
             name: "peekfs",
             dependencies: [
-                "Fuse", "Stash", "Library", "Derive", "Peek", "Sync", "Media", "Filesystem",
+                "Fuse", "Stash", "Library", "Derive", "Peek", "Sync", "DiskCache", "Media", "Filesystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
@@ -76,7 +80,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "SyncTests", dependencies: ["Sync", "Stash", "Library", "Derive", "FakeStash"], swiftSettings: strict),
-        .testTarget(name: "MediaTests", dependencies: ["Media", "Stash", "FakeStash"], swiftSettings: strict),
+        .testTarget(name: "DiskCacheTests", dependencies: ["DiskCache"], swiftSettings: strict),
+        .testTarget(
+            name: "MediaTests", dependencies: ["Media", "DiskCache", "Stash", "FakeStash"], swiftSettings: strict),
         .testTarget(name: "FilesystemTests", dependencies: ["Filesystem", "Library", "Fuse"], swiftSettings: strict),
         .testTarget(name: "FakeStashTests", dependencies: ["FakeStash"], swiftSettings: strict),
         .testTarget(

@@ -2,6 +2,7 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Synchronization
 
 /// What all connections of one server share.
 final class Server: Sendable {
@@ -56,7 +57,9 @@ package final class FakeStash: Sendable {
 
     private let log: RequestLog
     private let routes: Routes
+    private let listener: any Channel
     private let group: MultiThreadedEventLoopGroup
+    private let isStopped = Atomic(false)
     private let pool: NIOThreadPool
 
     /// The base URL that a client is given.
@@ -116,12 +119,12 @@ package final class FakeStash: Sendable {
             throw error
         }
         return FakeStash(
-            configuration, catalogue, faults, channel.localAddress?.port ?? 0, log, routes, group, server.pool)
+            configuration, catalogue, faults, channel.localAddress?.port ?? 0, log, routes, channel, group, server.pool)
     }
 
     private init(
         _ configuration: Configuration, _ catalogue: Catalogue, _ faults: Faults, _ port: Int, _ log: RequestLog,
-        _ routes: Routes, _ group: MultiThreadedEventLoopGroup, _ pool: NIOThreadPool
+        _ routes: Routes, _ listener: any Channel, _ group: MultiThreadedEventLoopGroup, _ pool: NIOThreadPool
     ) {
         self.configuration = configuration
         self.catalogue = catalogue
@@ -129,12 +132,17 @@ package final class FakeStash: Sendable {
         self.port = port
         self.log = log
         self.routes = routes
+        self.listener = listener
         self.group = group
         self.pool = pool
     }
 
     /// Closes the listening socket and every connection. The port is free afterwards.
     package func stop() {
+        guard !isStopped.exchange(true, ordering: .sequentiallyConsistent) else { return }
+        // Before the loops end: a connection that one of them accepts now may belong to another that has ended, and NIO takes
+        // that for a mistake of ours.
+        try? listener.close().wait()
         try? group.syncShutdownGracefully()
         try? pool.syncShutdownGracefully()
     }

@@ -195,7 +195,7 @@ package final class PeekFilesystem: FileSystem {
             opened.standIn = try standIn(for: opened)
             let pending = PendingOpen(reply, knownSize: tree.sizes.size(of: node) ?? opened.source.size ?? 0)
             let handle = media.open(
-                opened.standIn.map(Self.source) ?? opened.source,
+                opened.standIn.map(Self.source) ?? opened.source, indexed: (opened.standIn ?? opened.media)?.validator,
                 learned: { [weak self, opened] in self?.learned($0, of: opened, pending) },
                 ready: { [opened] in pending.ready(opened.checked($0)) })
             pending.opened(handle)

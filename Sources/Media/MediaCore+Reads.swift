@@ -4,7 +4,7 @@ import Stash
 extension MediaCore {
     enum ReadOutcome: Sendable {
         case hit(PinnedRead, [MediaAction])
-        case failed(MediaError)
+        case failed(MediaError, [MediaAction])
         case parked(ReadID, [MediaAction])
     }
 
@@ -13,37 +13,49 @@ extension MediaCore {
     ) -> ReadOutcome {
         guard !isShutDown, let handle = handles[handleID], let file = files[handle.file],
             let server = servers[file.key.server], server.isSet
-        else { return .failed(.unavailable) }
-        if let generation = handle.generation, generation != file.generation { return .failed(.changed) }
+        else { return .failed(.unavailable, []) }
+        if let generation = handle.generation, generation != file.generation { return .failed(.changed, []) }
+        // Who reads before the open was answered has the version that its first byte is of.
+        let told = handle.generation == nil ? tellHandles(of: handle.file) : []
         let range = offset..<(offset + min(Int64(count), Int64.max - offset))
         if let size = file.version?.total {
             let clamped = range.clamped(to: 0..<max(size, 0))
-            if clamped.isEmpty { return .hit(PinnedRead(), []) }
+            if clamped.isEmpty { return .hit(PinnedRead(), told) }
             if let pinned = pinIfThere(handle.file, clamped) {
-                return .hit(pinned, note(clamped, by: handleID, of: handle.file, at: now, isHit: true))
+                return .hit(pinned, told + note(clamped, by: handleID, of: handle.file, at: now, isHit: true))
             }
             if let memory = file.memory, memory.until > now, memory.range.overlaps(clamped) {
-                return .failed(memory.error)
+                return .failed(memory.error, told)
             }
         } else if let memory = file.memory, memory.until > now, memory.range.overlaps(range) {
-            return .failed(memory.error)
+            return .failed(memory.error, told)
         }
-        if server.breaker.isOpen { return .failed(.unavailable) }
+        if server.breaker.isOpen { return .failed(.unavailable, told) }
+        let (id, actions) = park(
+            Read(
+                handle: handleID, file: handle.file, range: range, sink: sink, generation: file.generation,
+                parkedAt: now),
+            at: now)
+        return .parked(id, told + actions)
+    }
 
+    /// Takes a read into all lists.
+    mutating func park(_ read: Read, at now: Instant) -> (ReadID, [MediaAction]) {
         let id = ReadID(value: nextID())
-        reads[id] = Read(handle: handleID, file: handle.file, range: range, sink: sink, parkedAt: now)
+        reads[id] = read
+        guard let file = files[read.file] else { return (id, []) }
         servers[file.key.server]?.parked.append(id)
-        files[handle.file]?.parked.append(id)
+        files[read.file]?.parked.append(id)
         queue.append(id)
-        wantHead(of: handle.file)
+        wantHead(of: read.file)
         var actions: [MediaAction] = []
         if let size = file.version?.total {
             // Before the look ahead, so that what this read needs is wanted when jumps give up what nobody wants.
             actions += admitWaiting(at: now)
-            let clamped = range.clamped(to: 0..<size)
-            actions += note(clamped, by: handleID, of: handle.file, at: now, isHit: false)
+            let clamped = read.range.clamped(to: 0..<size)
+            actions += note(clamped, by: read.handle, of: read.file, at: now, isHit: false)
         }
-        return .parked(id, actions + pump(file.key.server, at: now))
+        return (id, actions + pump(file.key.server, at: now))
     }
 
     /// Ends a read that waits; nothing when its answer is already under way.
@@ -54,24 +66,40 @@ extension MediaCore {
 
     /// Gives the memory of an answered read back.
     mutating func unpin(_ pinned: PinnedRead, at now: Instant) -> [MediaAction] {
-        for index in 0..<pinned.count { slots.unpin(pinned.slots[index]) }
+        for index in 0..<pinned.count where pinned.slots[index] != PinnedRead.onDisk {
+            slots.unpin(pinned.slots[index])
+        }
         return queue.isEmpty ? [] : advance(at: now)
     }
 
-    /// Pins the blocks of a range when all its bytes have arrived.
+    /// Pins the blocks of a range when all its bytes have arrived or are on the disk.
     mutating func pinIfThere(_ file: FileID, _ range: Range<Int64>) -> PinnedRead? {
         var pinned = PinnedRead()
+        pinned.file = file
+        pinned.firstBlock = range.lowerBound / Self.blockSize
         pinned.offset = Int(range.lowerBound % Self.blockSize)
         pinned.length = range.count
         for block in Self.blocks(range) {
-            guard pinned.count < PinnedRead.most, let slot = slots.find(file, block) else { return nil }
-            let end = min(range.upperBound - block * Self.blockSize, Self.blockSize)
-            guard slots[slot].filled >= Int(end) else { return nil }
-            pinned.slots[pinned.count] = slot
+            guard pinned.count < PinnedRead.most else { return nil }
+            if let slot = filledSlot(file, block, for: range) {
+                pinned.slots[pinned.count] = slot
+            } else if isOnDisk(file, block) {
+                pinned.slots[pinned.count] = PinnedRead.onDisk
+                pinned.diskCount += 1
+            } else {
+                return nil
+            }
             pinned.count += 1
         }
-        for index in 0..<pinned.count { slots.pin(pinned.slots[index]) }
+        if pinned.diskCount > 0 { pinned.disk = files[file]?.disk?.file }
+        for index in 0..<pinned.count where pinned.slots[index] != PinnedRead.onDisk { slots.pin(pinned.slots[index]) }
         return pinned
+    }
+
+    /// The slot of a block when the part of it that belongs to a range has arrived.
+    private func filledSlot(_ file: FileID, _ block: Int64, for range: Range<Int64>) -> Int? {
+        guard let slot = slots.find(file, block) else { return nil }
+        return slots[slot].filled >= Int(min(range.upperBound - block * Self.blockSize, Self.blockSize)) ? slot : nil
     }
 
     /// Takes a read out of all lists, with its claim on memory.
@@ -81,12 +109,24 @@ extension MediaCore {
         guard let file = files[read.file] else { return read }
         files[read.file]?.parked.removeAll { $0 == id }
         servers[file.key.server]?.parked.removeAll { $0 == id }
-        if read.isAdmitted, let size = file.version?.total {
-            for block in Self.blocks(read.range.clamped(to: 0..<size)) {
-                if let slot = slots.find(read.file, block) { slots.unwant(slot) }
-            }
-        }
+        unwant(read)
         return read
+    }
+
+    /// Takes memory from a read that was admitted without a block that it needs now; it waits for all of it again.
+    mutating func readmit(_ id: ReadID, for block: Int64) {
+        guard let read = reads[id], read.isAdmitted, Self.blocks(read.range).contains(block) else { return }
+        unwant(read)
+        reads[id]?.isAdmitted = false
+        reads[id]?.wanted = 0
+        queue.insert(id, at: queue.firstIndex { $0 > id } ?? queue.endIndex)
+    }
+
+    private mutating func unwant(_ read: Read) {
+        let first = read.range.lowerBound / Self.blockSize
+        for place in 0..<PinnedRead.most where read.wanted & (1 << place) != 0 {
+            if let slot = slots.find(read.file, first + Int64(place)) { slots.unwant(slot) }
+        }
     }
 
     /// Answers the parked reads of a file whose bytes are there.
@@ -97,7 +137,7 @@ extension MediaCore {
             guard let read = reads[readID] else { continue }
             let range = read.range.clamped(to: 0..<size)
             guard let pinned = range.isEmpty ? PinnedRead() : pinIfThere(id, range) else { continue }
-            if let read = remove(readID) { actions.append(.deliver(read.sink, pinned)) }
+            if let read = remove(readID) { actions.append(.deliver(read, pinned)) }
         }
         return actions
     }
@@ -110,19 +150,22 @@ extension MediaCore {
         for id in queue {
             guard var read = reads[id], let file = files[read.file], let size = file.version?.total else { continue }
             let range = read.range.clamped(to: 0..<size)
-            if range.isEmpty || pinnable(read.file, range) {
+            if range.isEmpty || isThere(read.file, range) {
                 actions += answer(read.file)
                 continue
             }
             let server = file.key.server
             let blocks = Self.blocks(range)
             var present: [Int] = []
+            var missing = 0
             for block in blocks {
-                guard let slot = slots.find(read.file, block) else { continue }
-                slots.want(slot)
-                present.append(slot)
+                if let slot = slots.find(read.file, block) {
+                    slots.want(slot)
+                    present.append(slot)
+                } else if !isOnDisk(read.file, block) {
+                    missing += 1
+                }
             }
-            let missing = blocks.count - present.count
             if missing > slots.available || !fits(missing, server) {
                 actions += reclaim(missing > slots.available ? nil : server)
             }
@@ -133,8 +176,11 @@ extension MediaCore {
                 if isMemoryShort { break }
                 continue
             }
-            for block in blocks where slots.find(read.file, block) == nil {
+            for block in blocks where !isPresent(read.file, block) {
                 if let slot = slots.reserve(server: server, file: read.file, block: block) { slots.want(slot) }
+            }
+            for (place, block) in blocks.enumerated() where slots.find(read.file, block) != nil {
+                read.wanted |= 1 << place
             }
             read.isAdmitted = true
             reads[id] = read
@@ -149,10 +195,9 @@ extension MediaCore {
         slots.incomplete(of: server) + blocks <= slots.count / 2
     }
 
-    private func pinnable(_ file: FileID, _ range: Range<Int64>) -> Bool {
+    private func isThere(_ file: FileID, _ range: Range<Int64>) -> Bool {
         Self.blocks(range).allSatisfy { block in
-            guard let slot = slots.find(file, block) else { return false }
-            return slots[slot].filled >= Int(min(range.upperBound - block * Self.blockSize, Self.blockSize))
+            filledSlot(file, block, for: range) != nil || isOnDisk(file, block)
         }
     }
 
@@ -162,8 +207,14 @@ extension MediaCore {
     ) -> [MediaAction] {
         guard let server = files[file]?.key.server, files[file]?.key.whole == false else { return [] }
         var actions: [MediaAction] = []
-        if handles[id]?.readAhead.note(range) == true { actions += cancelUnwanted(of: file) }
-        if proposal(of: id) != nil, servers[server]?.eager.contains(id) == false {
+        if let abandoned = handles[id]?.readAhead.note(range, waited: !isHit) {
+            let inVain = fetched(abandoned, of: file)
+            handles[id]?.readAhead.wasted(inVain)
+            actions += cancelUnwanted(of: file)
+        }
+        spend(range, of: file, by: id)
+        if streams[id] != nil { streams[id] = now }
+        if proposal(of: id, at: now) != nil, servers[server]?.eager.contains(id) == false {
             servers[server]?.eager.append(id)
         }
         if isHit, servers[server]?.eager.isEmpty == false { actions += pump(server, at: now) }

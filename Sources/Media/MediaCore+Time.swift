@@ -33,6 +33,11 @@ extension MediaCore {
         }
         for id in handles.keys.sorted(by: { $0.value < $1.value }) {
             guard let handle = handles[id], let ready = handle.ready, handle.readyBy <= now else { continue }
+            guard files[handle.file]?.version == nil else {
+                // It could not be asked in time whether this is still so; the next request will say it.
+                actions += tellHandles(of: handle.file)
+                continue
+            }
             handles[id]?.ready = nil
             actions.append(.ready(ready, .success(nil)))
         }

@@ -1,15 +1,20 @@
+import DiskCache
 import Stash
 
 /// What the store has to do after a change of its state, in this order, with no lock held.
 enum MediaAction: Sendable {
     case start(TransferRequest)
     case cancel(TransferID)
-    case deliver(any ReadSink, PinnedRead)
+    case deliver(MediaCore.Read, PinnedRead)
     case fail(any ReadSink, MediaError)
     case learned(@Sendable (LearnedMedia) -> Void, LearnedMedia)
     case ready(@Sendable (Result<LearnedMedia?, MediaError>) -> Void, Result<LearnedMedia?, MediaError>)
     case health(Int64, ServerHealth)
     case probe(Int64, MediaResource, epoch: Int)
+    /// A whole block is to be written to the disk, and `MediaCore.stored` to be told.
+    case store(BlockToStore)
+    /// What the disk has of a file is of another version.
+    case discard(MediaCore.FileKey)
 }
 
 /// A transfer to be started; no range means the whole file by one GET.
@@ -21,15 +26,24 @@ struct TransferRequest: Sendable {
     let validator: Validator?
 }
 
-/// The blocks of a read that is being answered; they stay in memory until `MediaCore.unpin`.
+/// The blocks of a read that is being answered; those in memory stay there until `MediaCore.unpin`. Those on the disk may
+/// turn out to be gone, because the disk's space is shared; then `MediaCore.lost` is told and the read is asked again.
 struct PinnedRead: Sendable {
     /// A read of `MediaStore.maximumRead` bytes, not aligned, touches one block more than it has.
     static let most = MediaStore.maximumRead / Slots.blockSize + 1
+    /// Stands for a slot where the block is read from the disk.
+    static let onDisk = -1
     var slots = InlineArray<9, Int>(repeating: 0)
     var count = 0
+    /// How many of them are on the disk.
+    var diskCount = 0
+    var firstBlock: Int64 = 0
     /// Where the read begins in its first block.
     var offset = 0
     var length = 0
+    /// Whose blocks they are.
+    var file = FileID(value: 0)
+    var disk: CacheFile?
 }
 
 /// All that the store knows, and every decision it takes: no clock, no memory, no network, so that it can be tested
@@ -52,18 +66,35 @@ struct MediaCore: Sendable {
         var lastAsked: MediaResource?
         /// Handles that want read-ahead which was not started yet.
         var eager: [HandleID] = []
+        var lanes: Lanes
     }
 
     struct FileKey: Hashable, Sendable {
         let server: Int64
         let resource: MediaResource
         let whole: Bool
+
+        init(_ source: MediaSource) {
+            self.init(server: source.server, resource: source.resource, whole: source.whole)
+        }
+
+        init(server: Int64, resource: MediaResource, whole: Bool) {
+            self.server = server
+            self.resource = resource
+            self.whole = whole
+        }
     }
 
     struct File: Sendable {
         let key: FileKey
         /// What the server's first answer said; nil before it, and after the file was found changed.
         var version: Validator?
+        /// When the server last said that the version is this one; nil when only the disk says so.
+        var checkedAt: Instant?
+        /// What the disk has: of the version, or, before that is known, of what it was when it was written.
+        var disk: DiskCopy?
+        /// The version that the index has (`LearnedMedia.version`): with it the disk may be believed without the server.
+        var indexed: String?
         /// Grows when the version is given up; handles of an older generation are stale.
         var generation = 0
         var handles: Set<HandleID> = []
@@ -72,12 +103,7 @@ struct MediaCore: Sendable {
         var backoff = Backoff()
         var memory: FailureMemory?
 
-        var learned: LearnedMedia? {
-            version.map {
-                LearnedMedia(
-                    size: $0.total, version: "\($0.total) \($0.etag ?? "-") \($0.lastModified ?? "-")")
-            }
-        }
+        var learned: LearnedMedia? { version.map(LearnedMedia.init) }
     }
 
     /// A failure that answers further reads by itself.
@@ -106,9 +132,13 @@ struct MediaCore: Sendable {
         let file: FileID
         let range: Range<Int64>
         let sink: any ReadSink
+        /// Of the file when it was asked.
+        let generation: Int
         let parkedAt: Instant
-        /// Whether it has slots for all its blocks; until then it holds none.
+        /// Whether it has slots for all its blocks that are not on the disk; until then it holds none.
         var isAdmitted = false
+        /// Which of its blocks, counted from the first, have slots that it keeps from being taken: a bit each.
+        var wanted: UInt16 = 0
     }
 
     struct Fetch: Sendable {
@@ -117,37 +147,54 @@ struct MediaCore: Sendable {
         let isWhole: Bool
         /// Whether a read or an open waited for it when it was started.
         let isDemanded: Bool
+        /// Whether it only asks what the version is: its byte is known already.
+        var isCheck = false
         /// Where the next byte belongs.
         var position: Int64
         /// Where it may stop: lowered when what is behind it is wanted no more.
         var end: Int64
         /// Where the request ends.
         var requestedEnd: Int64
-        /// The slot that is being written, outside the lock.
-        var writing: Int?
+        /// On whose way through the file it is.
+        var handle: HandleID?
+        var startedAt: Instant
+        var hasBegun = false
+        /// Whether the rest comes within a round trip, so that the next request is due.
+        var isEnding = false
+        /// Whether nobody wants the rest, which is so short that it comes sooner than a new connection would be made.
+        var isLeftover = false
     }
 
     let limits: MediaStore.Limits
+    /// Whether blocks are written to a disk.
+    let hasDisk: Bool
     var slots: Slots
+    /// Blocks that wait to be written to the disk, or are just being written.
+    var blocksToStore = 0
     var servers: [Int64: Server] = [:]
     var fileIDs: [FileKey: FileID] = [:]
     var files: [FileID: File] = [:]
     var handles: [HandleID: Handle] = [:]
     var reads: [ReadID: Read] = [:]
     var fetches: [TransferID: Fetch] = [:]
+    /// Slots that are being written, outside the lock; a transfer that was ended may still be at it.
+    var leases: [TransferID: Int] = [:]
     /// Reads that wait for a first answer or for memory, oldest first.
     var queue: [ReadID] = []
     /// Whether one of them waits because no slot can be had at all; then nothing is read ahead.
     var isMemoryShort = false
+    /// Handles that look ahead, and when they last read.
+    var streams: [HandleID: Instant] = [:]
     var bytesReceived: Int64 = 0
     var isShutDown = false
     private var lastID: UInt64 = 0
     var random = SystemRandomNumberGenerator()
 
-    init(slots: Int, limits: MediaStore.Limits) {
+    init(slots: Int, limits: MediaStore.Limits, hasDisk: Bool) {
         precondition(slots >= 32, "memory for 32 blocks at least: half of it must hold one read of the longest kind")
         self.slots = Slots(count: slots)
         self.limits = limits
+        self.hasDisk = hasDisk
     }
 
     mutating func nextID() -> UInt64 {

@@ -42,13 +42,15 @@ package final class MediaHandle: Sendable {
 
 /// Who waits for the bytes of one read.
 ///
-/// Exactly one of the two functions is called, exactly once, from any thread and with no lock of the store held: before
+/// Exactly one of the functions is called, exactly once, from any thread and with no lock of the store held: before
 /// `MediaHandle.read` returns (a hit, an error), while it returns, or later.
 package protocol ReadSink: AnyObject, Sendable {
     /// The bytes, in order. They are fewer than asked for only at the end of the file; empty at or beyond it.
     ///
     /// - Parameter parts: memory of the store, valid until this call returns.
     func deliver(_ parts: [UnsafeRawBufferPointer])
+    /// The same, where all bytes are in one place of a file: valid, and there, until this call returns.
+    func deliver(file descriptor: Int32, offset: Int64, count: Int)
     /// There will be no bytes.
     func fail(_ error: MediaError)
 }

@@ -38,3 +38,11 @@ package struct LearnedMedia: Hashable, Sendable {
         self.version = version
     }
 }
+
+extension LearnedMedia {
+    init(_ validator: Validator) {
+        self.init(
+            size: validator.total,
+            version: "\(validator.total) \(validator.etag ?? "-") \(validator.lastModified ?? "-")")
+    }
+}

@@ -1,3 +1,5 @@
+package import DiskCache
+import Dispatch
 package import Stash
 
 /// The bytes of remote media files in blocks of memory, fetched when they are read, shared by all who read a file.
@@ -16,21 +18,29 @@ package final class MediaStore: Sendable {
         package var openWait: Duration = .milliseconds(500)
         /// How many transfers one server may have at a time: browsers use 6 over HTTP/1.1, so servers expect it.
         package var transfersPerServer = 6
+        /// How long a version is believed without asking the server at an open: programs that open a file several times in
+        /// a row, as file managers do, cost one request.
+        package var freshness: Duration = .seconds(10)
 
         package init() {}
     }
 
-    private struct State {
+    struct State {
         var core: MediaCore
         var clients: [Int64: StashClient] = [:]
+        /// Where the disk keeps the files of a server; only those of servers that are in it are kept.
+        var folders: [Int64: String] = [:]
         var transfers: [TransferID: Transfer] = [:]
         var probes: [Int64: Transfer] = [:]
     }
 
-    private let state: Lock<State>
-    private let slab: Slab
+    let state: Lock<State>
+    let slab: Slab
     private let limits: Limits
     private let timekeeper: Timekeeper
+    let disk: DiskCache?
+    /// Where blocks are written to the disk, one after the other.
+    let writer = DispatchQueue(label: "disk cache", qos: .utility)
     private let onHealthChange: @Sendable (Int64, ServerHealth) -> Void
 
     /// Makes a store and starts its thread; `shutdown` ends it.
@@ -38,11 +48,12 @@ package final class MediaStore: Sendable {
     /// - Parameters:
     ///   - memoryLimit: bytes for blocks, at least 4 MiB; all of it is address space at once, memory only when used.
     ///   - limits: times and amounts.
+    ///   - disk: where blocks are kept beyond memory and the end of the process.
     ///   - onHealthChange: called on any thread, with no lock held, when a server is marked down, is back, or is set
     ///     or removed.
     /// - Throws: `MediaError.noMemory` when there is no address space or no file descriptor.
     package init(
-        memoryLimit: Int = 128 << 20, limits: Limits = Limits(),
+        memoryLimit: Int = 128 << 20, limits: Limits = Limits(), disk: DiskCache? = nil,
         onHealthChange: @escaping @Sendable (_ server: Int64, ServerHealth) -> Void = { _, _ in }
     ) throws(MediaError) {
         let slots = memoryLimit / Slots.blockSize
@@ -51,7 +62,8 @@ package final class MediaStore: Sendable {
         self.timekeeper = timekeeper
         self.limits = limits
         self.onHealthChange = onHealthChange
-        state = Lock(State(core: MediaCore(slots: slots, limits: limits)))
+        self.disk = disk
+        state = Lock(State(core: MediaCore(slots: slots, limits: limits, hasDisk: disk != nil)))
         timekeeper.start { [weak self] in self?.tick() }
     }
 
@@ -64,10 +76,18 @@ package final class MediaStore: Sendable {
     ///
     /// What was in memory of that server goes, for the new address may be another catalogue; its parked reads fail with
     /// `.unavailable`, and handles that were open fail from now on: `.changed` after a replacement, `.unavailable`
-    /// while there is none.
-    package func setServer(_ server: Int64, _ client: StashClient?) {
+    /// while there is none. What the disk has of the server stays, and is read again when the server says that it is
+    /// still of the same versions.
+    ///
+    /// - Parameters:
+    ///   - server: its number.
+    ///   - client: the connection to it.
+    ///   - folder: the name under which the disk keeps the server's files, nil to keep none: one that no other server ever
+    ///     has, such as a UUID.
+    package func setServer(_ server: Int64, _ client: StashClient?, folder: String? = nil) {
         let (actions, probe) = state.withLock { state in
             state.clients[server] = client
+            state.folders[server] = folder
             let probe = state.probes.removeValue(forKey: server)
             return (state.core.setServer(server, isSet: client != nil, at: .now), probe)
         }
@@ -82,6 +102,8 @@ package final class MediaStore: Sendable {
     ///
     /// - Parameters:
     ///   - source: what to open; its size is a hint only.
+    ///   - indexed: the version that the index remembers (`LearnedMedia.version`), or nil. While the server cannot be asked,
+    ///     what the disk has of just this version is read.
     ///   - learned: called at most once, when the server's answer is known: before `ready` if that is in time, and in
     ///     any case before the first byte is delivered to a read of the file. Compare its size with `source.size`.
     ///   - ready: called exactly once, on any thread, perhaps before `open` returns: with what was learned; with nil
@@ -90,10 +112,13 @@ package final class MediaStore: Sendable {
     ///     the file is in memory).
     /// - Returns: the handle, in every case; reads of a file that failed to open fail, or are tried again.
     package func open(
-        _ source: MediaSource, learned: @escaping @Sendable (LearnedMedia) -> Void,
+        _ source: MediaSource, indexed: String? = nil, learned: @escaping @Sendable (LearnedMedia) -> Void,
         ready: @escaping @Sendable (Result<LearnedMedia?, MediaError>) -> Void
     ) -> MediaHandle {
-        let (id, actions) = state.withLock { $0.core.open(source, at: .now, learned: learned, ready: ready) }
+        let copy = diskCopy(of: source)
+        let (id, actions) = state.withLock {
+            $0.core.open(source, indexed: indexed, disk: copy, at: .now, learned: learned, ready: ready)
+        }
         let handle = MediaHandle(source: source, store: self, id: id)
         perform(actions)
         timekeeper.wake(by: .now + limits.openWait)
@@ -136,6 +161,8 @@ package final class MediaStore: Sendable {
         for probe in probes { probe.cancel() }
         perform(actions)
         timekeeper.stop()
+        // What is being written is whole then.
+        writer.sync {}
     }
 }
 
@@ -146,14 +173,16 @@ extension MediaStore {
         precondition(offset >= 0 && count >= 0 && count <= Self.maximumRead, "a read the kernel cannot ask for")
         let outcome = state.withLock { $0.core.read(handle, offset: offset, count: count, sink: sink, at: .now) }
         switch outcome {
-        case .failed(let error):
+        case .failed(let error, let actions):
+            perform(actions)
             sink.fail(error)
             return nil
         case .hit(let pinned, let actions):
             // Requests for what is read next leave before the answer does.
             if !actions.isEmpty { perform(actions) }
-            deliver(pinned, to: sink)
-            return nil
+            if deliver(pinned, to: sink) { return nil }
+            // What was lost is known now, so this ends.
+            return read(handle, offset: offset, count: count, sink: sink)
         case .parked(let read, let actions):
             perform(actions)
             timekeeper.wake(by: .now + limits.deadline)
@@ -177,21 +206,17 @@ extension MediaStore {
         perform(state.withLock { $0.core.began(id, head, at: .now) })
     }
 
-    func received(_ id: TransferID, _ bytes: UnsafeRawBufferPointer) {
-        var left = bytes
-        while !left.isEmpty {
-            let remaining = left.count
-            switch state.withLock({ $0.core.target(id, remaining: remaining) }) {
-            case .stop:
-                return
-            case .skip(let count):
-                left = UnsafeRawBufferPointer(rebasing: left.dropFirst(count))
-            case .memory(let slot, let offset, let count):
-                slab.write(UnsafeRawBufferPointer(rebasing: left.prefix(count)), to: slot, at: offset)
-                perform(state.withLock { $0.core.wrote(id, slot: slot, count: count, at: .now) })
-                left = UnsafeRawBufferPointer(rebasing: left.dropFirst(count))
-            }
-        }
+    /// Where the next bytes belong. What is given has to be given back by `wrote`.
+    func target(_ id: TransferID, remaining: Int) -> MediaCore.Target {
+        state.withLock { $0.core.target(id, remaining: remaining) }
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, to slot: Int, at offset: Int) {
+        slab.write(bytes, to: slot, at: offset)
+    }
+
+    func wrote(_ id: TransferID, slot: Int, count: Int) {
+        perform(state.withLock { $0.core.wrote(id, slot: slot, count: count, at: .now) })
     }
 
     func ended(_ id: TransferID, _ error: StashError?) {
@@ -220,25 +245,40 @@ extension MediaStore {
 
 extension MediaStore {
     /// Does what the core has decided, with no lock held.
-    private func perform(_ actions: [MediaAction]) {
+    func perform(_ actions: [MediaAction]) {
         for action in actions {
             switch action {
             case .start(let request): start(request)
-            case .cancel(let id): state.withLock { $0.transfers.removeValue(forKey: id) }?.cancel()
-            case .deliver(let sink, let pinned): deliver(pinned, to: sink)
+            case .cancel(let id):
+                if let transfer = state.withLock({ $0.transfers.removeValue(forKey: id) }) { cancel(transfer, id) }
+            case .deliver(let read, let pinned):
+                if !deliver(pinned, to: read.sink) { perform(state.withLock { $0.core.again(read, at: .now) }) }
             case .fail(let sink, let error): sink.fail(error)
             case .learned(let tell, let media): tell(media)
             case .ready(let tell, let result): tell(result)
             case .health(let server, let health): onHealthChange(server, health)
             case .probe(let server, let resource, let epoch): probe(server, resource, epoch: epoch)
+            case .store(let job): store(job)
+            case .discard(let key):
+                guard let key = cacheKey(key) else { continue }
+                writer.async { [disk] in disk?.remove(key) }
             }
         }
     }
 
-    private func deliver(_ pinned: PinnedRead, to sink: any ReadSink) {
-        sink.deliver(slab.parts(of: pinned))
-        guard pinned.count > 0 else { return }
-        perform(state.withLock { $0.core.unpin(pinned, at: .now) })
+    /// Answers a read, unless blocks that should be on the disk are not there any more.
+    ///
+    /// - Returns: Whether it was answered; if not, the core knows what was lost.
+    private func deliver(_ pinned: PinnedRead, to sink: any ReadSink) -> Bool {
+        let lost = pinned.diskCount > 0 ? deliverFromDisk(pinned, to: sink) : nil
+        if pinned.diskCount == 0 { sink.deliver(slab.parts(of: pinned)) }
+        guard pinned.count > 0 else { return true }
+        perform(
+            state.withLock { state in
+                if let lost { state.core.lost(lost, of: pinned.file) }
+                return state.core.unpin(pinned, at: .now)
+            })
+        return lost == nil
     }
 
     private func start(_ request: TransferRequest) {
@@ -254,7 +294,13 @@ extension MediaStore {
             state.transfers[request.id] = transfer
             return true
         }
-        if !isWanted { transfer.cancel() }
+        if !isWanted { cancel(transfer, request.id) }
+    }
+
+    /// Ends a transfer, and gives back what it was writing: after `cancel` has returned it writes no more.
+    private func cancel(_ transfer: Transfer, _ id: TransferID) {
+        transfer.cancel()
+        perform(state.withLock { $0.core.abandon(id, at: .now) })
     }
 
     private func probe(_ server: Int64, _ resource: MediaResource, epoch: Int) {

@@ -36,10 +36,14 @@ final class Slab: @unchecked Sendable {
         for index in 0..<read.count {
             let offset = index == 0 ? read.offset : 0
             let count = min(left, Slots.blockSize - offset)
-            let start = UnsafeRawPointer(base + read.slots[index] * Slots.blockSize + offset)
-            parts.append(UnsafeRawBufferPointer(start: start, count: count))
+            parts.append(bytes(of: read.slots[index], at: offset, count))
             left -= count
         }
         return parts
+    }
+
+    /// Bytes of a slot, which the caller has pinned.
+    func bytes(of slot: Int, at offset: Int, _ count: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: base + slot * Slots.blockSize + offset, count: count)
     }
 }

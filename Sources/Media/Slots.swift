@@ -3,7 +3,9 @@
 /// A slot goes from free to reserved to complete. Bytes arrive from the front of a block to its end, and what has
 /// arrived is never written again while the slot holds that block: so bytes may be delivered from a block that is
 /// still filling, and a transfer that takes over continues where the last one stopped. A slot can be taken from its
-/// block when the block is complete and nobody pins or wants it, least recently used first. A slot whose block is no
+/// block when the block is complete and nobody pins or wants it, least recently used first, and before those what was
+/// read to its end on the way through a file: the kernel has these pages now, and memory that has just been used is in the
+/// processor's cache, which makes the next bytes of the stream cheaper. A slot whose block is no
 /// longer true (the file has changed) is detached: it is found by nobody and is free as soon as its pins are gone.
 struct Slots: Sendable {
     /// Bytes of a block.
@@ -26,6 +28,8 @@ struct Slots: Sendable {
         /// Parked reads that need the block.
         fileprivate(set) var wants = 0
         fileprivate var isAttached = false
+        /// Whether it goes before all others when memory is needed.
+        fileprivate var isSpent = false
         fileprivate var isIdle = false
         fileprivate var newer = -1
         fileprivate var older = -1
@@ -108,6 +112,15 @@ struct Slots: Sendable {
         settle(slot)
     }
 
+    /// Says whether the block was read in passing, and so is the first to give up its slot.
+    mutating func spend(_ slot: Int, _ isSpent: Bool) {
+        guard slots[slot].isSpent != isSpent else { return }
+        slots[slot].isSpent = isSpent
+        guard slots[slot].isIdle else { return }
+        unlink(slot)
+        link(slot)
+    }
+
     /// Notes that `count` more bytes have arrived; `needed` is the number of bytes that the block has in all.
     ///
     /// - Returns: whether the slot still belongs to its block.
@@ -176,11 +189,18 @@ struct Slots: Sendable {
 
     private mutating func link(_ slot: Int) {
         slots[slot].isIdle = true
-        slots[slot].older = newest
-        slots[slot].newer = -1
-        if newest >= 0 { slots[newest].newer = slot } else { oldest = slot }
-        newest = slot
         idle += 1
+        if slots[slot].isSpent {
+            slots[slot].older = -1
+            slots[slot].newer = oldest
+            if oldest >= 0 { slots[oldest].older = slot } else { newest = slot }
+            oldest = slot
+        } else {
+            slots[slot].older = newest
+            slots[slot].newer = -1
+            if newest >= 0 { slots[newest].newer = slot } else { oldest = slot }
+            newest = slot
+        }
     }
 
     private mutating func unlink(_ slot: Int) {

@@ -18,8 +18,14 @@ struct HTTPRequest: Sendable {
 protocol AnswerReceiver {
     mutating func head(_ head: AnswerHead) -> StashError?
     mutating func body(_ bytes: UnsafeRawBufferPointer) -> StashError?
+    /// There is no more of the body for the moment.
+    mutating func pause()
     /// Nil when the server has sent the answer to its end.
     mutating func end(_ failure: StashError?)
+}
+
+extension AnswerReceiver {
+    mutating func pause() {}
 }
 
 /// One request and its answer: the easy handle, the clock, and the gate that closes when somebody cancels.
@@ -49,6 +55,8 @@ final class Exchange: @unchecked Sendable {
     private var receiver: any AnswerReceiver
     private var head: AnswerHead?
     private var headIsComplete = false
+    /// Whether there were bytes since the receiver was last told that there are no more.
+    private var isStreaming = false
     private var failure: StashError?
     private var clock = ExchangeClock()
 
@@ -233,8 +241,16 @@ extension Exchange {
     /// - Returns: False to end the request.
     func bodyBytes(_ bytes: UnsafeRawBufferPointer) -> Bool {
         clock.lastByte = .now
+        isStreaming = true
         deliver { failure = receiver.body(bytes) }
         return failure == nil && !isCancelled
+    }
+
+    /// All that had arrived was read from the connection.
+    func pause() {
+        guard isStreaming else { return }
+        isStreaming = false
+        deliver { receiver.pause() }
     }
 
     /// What took too long at this moment, or when that will be.

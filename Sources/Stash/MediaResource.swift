@@ -41,6 +41,9 @@ package enum MediaResource: Sendable, Hashable {
         }
     }
 
+    /// What tells this file from all others of its server, the same for every version of the program.
+    package var name: String { path(hasGroups: true) }
+
     /// Whether an empty answer means that there is nothing (Stash 4.3).
     var emptyMeansMissing: Bool {
         if case .caption = self { true } else { false }

@@ -68,6 +68,10 @@ struct MediaReceiver: AnswerReceiver {
         return nil
     }
 
+    mutating func pause() {
+        if expected != nil { sink.paused() }
+    }
+
     mutating func end(_ failure: StashError?) {
         sink.ended(verdict(failure))
     }

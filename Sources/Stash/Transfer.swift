@@ -1,18 +1,26 @@
 /// Who receives the bytes of one media request.
 ///
-/// All calls come on the engine's one thread, in this order: `began` at most once, `received` any number of times,
-/// `ended` once. They must return soon: while one runs, no other transfer of any server moves. `cancel()` may be called
+/// All calls come on the engine's one thread, in this order: `began` at most once, `received` and `paused` any number of
+/// times, `ended` once. They must return soon: while one runs, no other transfer of any server moves. `cancel()` may be called
 /// from within. None of them comes after `Transfer.cancel()` has returned, `ended` included.
 package protocol TransferSink: AnyObject, Sendable {
     /// An acceptable answer has begun. An answer that must not be used never gets here.
     func began(_ head: MediaHead)
-    /// The next bytes of the body, without gaps; the memory is valid during the call only.
+    /// The next bytes of the body, without gaps; the memory is valid during the call only. Curl gives 16 KiB at a time
+    /// (CURL_MAX_WRITE_SIZE), so what is costly is better done in `paused`.
     ///
     /// The last five bytes of the body are held back until it is known that the body is complete, because a killed
     /// stream ends in five bytes that are not the file's (Stash 4.2).
     func received(_ bytes: UnsafeRawBufferPointer)
+    /// For the moment there is no more: what has been received may be put to use. It may come twice, and need not come
+    /// before `ended`.
+    func paused()
     /// Nil when every byte of the range was received.
     func ended(_ error: StashError?)
+}
+
+extension TransferSink {
+    package func paused() {}
 }
 
 /// One running media request, for whoever may want to end it early.

@@ -170,6 +170,7 @@ private final class TransferLoop: @unchecked Sendable {
             var count: Int32 = 0
             curl_multi_perform(multi, &count)
             collectFinished()
+            for exchange in running.values { exchange.pause() }
             let sleep = enforceDeadlines()
             curl_multi_poll(multi, nil, 0, Int32(sleep.milliseconds), nil)
         }

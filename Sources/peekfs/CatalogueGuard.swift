@@ -36,7 +36,7 @@ final class CatalogueGuard: Sendable {
             forgetContent(number)
             logger.warning("\(servers.name(number)): its files cannot be read until that is settled")
         } else if !report.kinds.isEmpty, refused.withLock({ $0.removeValue(forKey: number) }) != nil {
-            media.setServer(number.rawValue, servers.client(number))
+            media.setServer(number.rawValue, servers.client(number), folder: servers.folder(number))
             logger.notice("\(servers.name(number)): its catalogue is recognised")
         }
     }

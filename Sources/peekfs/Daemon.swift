@@ -1,4 +1,5 @@
 import Derive
+import DiskCache
 import Filesystem
 import Foundation
 import Fuse
@@ -19,6 +20,8 @@ final class Daemon: Sendable {
         /// Absolute.
         let mountPoint: String
         let mountOptions: MountOptions
+        /// No bytes: nothing is kept on the disk.
+        let diskLimits: DiskCacheLimits
     }
 
     private struct State {
@@ -40,6 +43,7 @@ final class Daemon: Sendable {
     private let catalogue: Catalogue
     private let engine: TransferEngine
     private let servers: Servers
+    private let disk: DiskCache?
     private let media: MediaStore
     private let filesystem: PeekFilesystem
     private let session: Session
@@ -61,7 +65,11 @@ final class Daemon: Sendable {
         engine.start()
         let servers = Servers(engine: engine, logger: logger)
         self.servers = servers
-        media = try MediaStore { server, health in
+        disk =
+            settings.diskLimits.bytes > 0
+            ? DiskCache(directory: settings.locations.blocks, limits: settings.diskLimits) { logger.warning("\($0)") }
+            : nil
+        media = try MediaStore(disk: disk) { server, health in
             logger.notice("\(servers.name(InstanceNumber(server))): \(health.words)")
         }
         catalogue = try Catalogue(state: workplace.state, index: index)
@@ -124,6 +132,13 @@ final class Daemon: Sendable {
     /// Asks all servers what is new.
     func syncNow() { scheduler.requestAll() }
 
+    /// Removes what the disk has of servers that are not configured any more; counts what it has of the others.
+    private func cleanDisk(keeping instances: [Instance]) {
+        guard let disk else { return }
+        let folders = Set(instances.map(\.cacheFolder))
+        DispatchQueue.global(qos: .utility).async { disk.scan(keeping: folders) }
+    }
+
     // MARK: What other processes change
 
     private func watch() {
@@ -152,7 +167,7 @@ final class Daemon: Sendable {
             for (number, client) in change.connected {
                 // What an address leads to is not read from before it is known to be this server.
                 if instances.first(where: { $0.number == number })?.isRecognised == true {
-                    media.setServer(number.rawValue, client)
+                    media.setServer(number.rawValue, client, folder: servers.folder(number))
                 } else {
                     media.setServer(number.rawValue, nil)
                     catalogueGuard.withhold(number)
@@ -168,6 +183,7 @@ final class Daemon: Sendable {
                 try forgetRemoved(instances)
                 try derivation.run()
                 state.withLock { $0.isDerivationDue = false }
+                cleanDisk(keeping: instances)
             }
         } catch {
             logger.error("the instances cannot be followed: \(error)")

@@ -5,8 +5,10 @@ import Foundation
 struct Locations: Equatable, Sendable {
     /// Precious: `state.sqlite` and `daemon.lock`.
     let state: String
-    /// Can be deleted: `index.sqlite`, `sync-*.lock`, `daemon.log`.
+    /// Can be deleted: `index.sqlite`, `sync-*.lock`, `daemon.log`, `blocks/`.
     let cache: String
+    /// Blocks of media files, which can be deleted, too.
+    var blocks: String { cache + "/blocks" }
 
     /// What the command line says, else `PEEKFS_STATE_DIR` and `PEEKFS_CACHE_DIR`, else the directories of the XDG base
     /// directory specification, which wants relative values of its variables to be ignored.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DiskCache
 import Foundation
 import Fuse
 import Library
@@ -29,6 +30,13 @@ struct MountCommand: ParsableCommand {
     var place = Place.foreground
     @Option(name: .customShort("o"), help: ArgumentHelp("Mount options, as in fstab.", valueName: "options"))
     var options: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "How much of what was read is kept on the disk, such as 20G; 0 keeps nothing.",
+            discussion: "Default: 10G or a tenth of the free space, whichever is less.", valueName: "size"))
+    var cacheSize: ByteCount?
+    @Option(help: ArgumentHelp("After how many days without use a file is no longer kept there.", valueName: "days"))
+    var cacheAge = 30
     @Option(help: ArgumentHelp("The least important messages to show.", valueName: "level"))
     var logLevel = LogLevel.info
     /// In the child of `--background`: the parent waits on `Background.readyDescriptor`.
@@ -56,7 +64,8 @@ struct MountCommand: ParsableCommand {
         var mountOptions = MountOptions(allowOther: allowOther)
         for list in options { try mountOptions.add(list) }
         let settings = Daemon.Settings(
-            locations: locations, mountPoint: Locations.absolute(mountPoint), mountOptions: mountOptions)
+            locations: locations, mountPoint: Locations.absolute(mountPoint), mountOptions: mountOptions,
+            diskLimits: diskLimits(locations))
         let log = locations.cache + "/daemon.log"
         guard place == .foreground || reportWhenMounted else {
             try Files.makePrivateDirectory(locations.cache)
@@ -72,6 +81,16 @@ struct MountCommand: ParsableCommand {
             }
             throw error
         }
+    }
+
+    func validate() throws {
+        guard (1...36_500).contains(cacheAge) else { throw ValidationError("--cache-age must be in 1...36500") }
+    }
+
+    private func diskLimits(_ locations: Locations) -> DiskCacheLimits {
+        var limits = DiskCacheLimits(bytes: cacheSize?.bytes, directory: locations.blocks)
+        limits.age = Int64(cacheAge) * 86_400
+        return limits
     }
 
     private func serve(_ settings: Daemon.Settings) throws {
@@ -96,6 +115,8 @@ struct MountCommand: ParsableCommand {
         var words = ["peekfs", "mount", settings.mountPoint, "--background", "--report-when-mounted"]
         words += ["--state-dir", settings.locations.state, "--cache-dir", settings.locations.cache]
         words += ["--log-level", logLevel.rawValue]
+        words += ["--cache-age", "\(cacheAge)"]
+        if let cacheSize { words += ["--cache-size", "\(cacheSize.bytes)"] }
         if allowOther { words.append("--allow-other") }
         for list in options { words += ["-o", list] }
         return words

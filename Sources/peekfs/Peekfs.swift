@@ -17,7 +17,8 @@ struct Peekfs: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             MountCommand.self, UnmountCommand.self, InstanceCommand.self, SyncCommand.self, StatusCommand.self,
-            MergeCommand.self, ConflictsCommand.self, BackupCommand.self, RestoreCommand.self, ImportPeekCommand.self,
+            MergeCommand.self, ConflictsCommand.self, CacheCommand.self, BackupCommand.self, RestoreCommand.self,
+            ImportPeekCommand.self,
         ])
 
     static func main() async {

@@ -50,6 +50,9 @@ final class Servers: Sendable {
     /// The client of an instance that is in use, nil when it is not.
     func client(_ number: InstanceNumber) -> StashClient? { state.withLock { $0.clients[number] } }
 
+    /// Where the disk keeps the files of an instance that is in use.
+    func folder(_ number: InstanceNumber) -> String? { state.withLock { $0.instances[number]?.cacheFolder } }
+
     /// Takes the instances as they are now; says what is different from before.
     func update(_ instances: [Instance]) -> Change {
         let after = Dictionary(uniqueKeysWithValues: instances.map { ($0.number, $0) })
@@ -83,6 +86,9 @@ final class Servers: Sendable {
 }
 
 extension Instance {
+    /// The name of its directory in the disk cache: its number would be another server's after the state was made anew.
+    var cacheFolder: String { id.uuidString.lowercased() }
+
     /// A change of these makes another connection.
     fileprivate struct Reach: Equatable {
         let url: String

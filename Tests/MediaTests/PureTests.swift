@@ -7,10 +7,21 @@ import Testing
     private let size: Int64 = 1 << 30
     private let kibi: Int64 = 1 << 10
 
+    /// Takes all proposals; gives the bytes that were proposed.
+    @discardableResult
+    private func take(_ ahead: inout ReadAhead, lanes: Int = 2) -> [Range<Int64>] {
+        var taken: [Range<Int64>] = []
+        while let range = ahead.proposal(limit: .max, lanes: lanes, size: size), taken.count < 1000 {
+            ahead.issue(range)
+            taken.append(range)
+        }
+        return taken
+    }
+
     @Test func `one read in the middle asks for nothing more`() {
         var ahead = ReadAhead()
-        let isJump = ahead.note(500 << 20..<(500 << 20) + 65_536)
-        #expect(!isJump)
+        let abandoned = ahead.note(500 << 20..<(500 << 20) + 65_536)
+        #expect(abandoned == nil)
         #expect(ahead.proposal(limit: .max, size: size) == nil)
     }
 
@@ -22,32 +33,81 @@ import Testing
         #expect(ahead.proposal(limit: .max, size: 4096) == nil)
     }
 
-    @Test func `the window follows what was read, up to its limit`() {
+    @Test(arguments: [false, true])
+    func `the window follows what was read, up to its limit`(waited: Bool) {
         var ahead = ReadAhead()
         var place: Int64 = 100 << 20
         let start = place
         var fetched: Int64 = 0
-        for _ in 0..<400 {
-            _ = ahead.note(place..<place + 65_536)
+        let most = waited ? ReadAhead.largest : ReadAhead.calm
+        for _ in 0..<800 {
+            _ = ahead.note(place..<place + 65_536, waited: waited)
             place += 65_536
-            while let range = ahead.proposal(limit: .max, size: size) {
+            for range in take(&ahead) {
                 #expect(range.upperBound - place <= max(place - start, ReadAhead.smallest))
-                #expect(range.upperBound - place <= ReadAhead.largest)
-                ahead.issue(to: range.upperBound)
+                #expect(range.upperBound - place <= most)
                 fetched += Int64(range.count)
             }
         }
-        #expect(ahead.cursors.first?.window == ReadAhead.largest)
+        #expect(ahead.window == most)
         #expect(fetched <= 2 * (place - start))
+        for _ in 0..<(3 * ReadAhead.patience / 65_536) {
+            _ = ahead.note(place..<place + 65_536)
+            place += 65_536
+        }
+        #expect(ahead.window == ReadAhead.calm, "who waits no more needs no more")
     }
 
     @Test func `reads out of order are one sequence`() {
         var ahead = ReadAhead()
         for start in [2, 1, 0, 3, 5, 4, 7, 6].map({ $0 * 128 * kibi + (10 << 20) }) {
-            let isJump = ahead.note(start..<start + 128 * kibi)
-            #expect(!isJump)
+            let abandoned = ahead.note(start..<start + 128 * kibi)
+            #expect(abandoned == nil)
         }
-        #expect(ahead.cursors.count == 1 && ahead.cursors.first?.window == 8 * 128 * kibi)
+        #expect(ahead.cursors.count == 1 && ahead.window == 8 * 128 * kibi)
+        #expect(ahead.proposal(limit: .max, size: size)?.lowerBound == (10 << 20) + 1024 * kibi)
+    }
+
+    @Test func `a file is read backwards`() {
+        var ahead = ReadAhead()
+        var place: Int64 = 500 << 20
+        var fetched: Int64 = 0
+        var lowest = place
+        for step in 0..<100 {
+            place -= 65_536
+            let abandoned = ahead.note(place..<place + 65_536)
+            #expect(abandoned == nil)
+            for range in take(&ahead) {
+                #expect(step >= 3 && range.upperBound == min(lowest, place))
+                lowest = range.lowerBound
+                fetched += Int64(range.count)
+            }
+        }
+        #expect(lowest <= place - ReadAhead.smallest && fetched <= 2 * 100 * 65_536)
+        #expect(ahead.claim(in: 0..<place) == place && ahead.claim(in: place..<size) == nil)
+    }
+
+    @Test(arguments: [700, -700, 5000, -5000])
+    func `equal distances are foreseen, one more each time`(gap: Int64) {
+        var ahead = ReadAhead()
+        var place: Int64 = 500 << 20
+        var asked: Set<Int64> = []
+        for step in 0..<20 {
+            let abandoned = ahead.note(place..<place + 65_536)
+            #expect(abandoned?.isEmpty ?? true)
+            if step >= 3 { #expect(asked.contains(place)) }
+            let taken = take(&ahead)
+            #expect(taken.count <= 2 && (step >= 2 || taken.isEmpty))
+            for range in taken {
+                #expect(range.count == 65_536)
+                asked.insert(range.lowerBound)
+            }
+            place += gap * kibi
+        }
+        let last = place - gap * kibi
+        #expect(ahead.claim(in: last + gap * kibi..<last + gap * kibi + 1) != nil)
+        let lost = ahead.note(3..<5)
+        #expect(lost?.count == ReadAhead.steps && ahead.claim(in: 0..<size) == nil)
     }
 
     @Test func `two places that are read in turn are both followed`() {
@@ -56,21 +116,65 @@ import Testing
         for step in 0..<20 {
             for place in [Int64(10 << 20), 300 << 20] {
                 let start = place + Int64(step) * 65_536
-                if ahead.note(start..<start + 65_536) { jumps += 1 }
+                if ahead.note(start..<start + 65_536) != nil { jumps += 1 }
             }
         }
-        #expect(jumps == 1 && ahead.cursors.count == 2 && ahead.cursors.allSatisfy { $0.isSequential })
+        #expect(jumps == 1 && ahead.cursors.count == 2 && ahead.cursors.allSatisfy { $0.motion == .forward })
     }
 
     @Test func `a jump gives up the claims of the other places`() {
         var ahead = ReadAhead()
         _ = ahead.note(0..<65_536)
-        ahead.issue(to: 1 << 20)
+        ahead.issue(65_536..<(1 << 20))
         #expect(ahead.claim(in: 0..<(2 << 20)) == 1 << 20)
         #expect(ahead.claim(in: 0..<65_536) == nil)
-        let isJump = ahead.note(500 << 20..<(500 << 20) + 10)
-        #expect(isJump)
+        let abandoned = ahead.note(500 << 20..<(500 << 20) + 10)
+        #expect(abandoned == [65_536..<(1 << 20)])
         #expect(ahead.claim(in: 0..<(2 << 20)) == nil)
+    }
+
+    @Test func `what was fetched in vain has to be read before more is fetched ahead`() {
+        var ahead = ReadAhead()
+        ahead.wasted(1 << 20)
+        _ = ahead.note(0..<131_072)
+        #expect(take(&ahead).isEmpty)
+        var place: Int64 = 131_072
+        while take(&ahead).isEmpty, place < 10 << 20 {
+            _ = ahead.note(place..<place + 131_072)
+            place += 131_072
+        }
+        #expect(place >= 512 << 10 && place <= 1 << 20)
+    }
+}
+
+@Suite struct LanesTests {
+    private let start = ContinuousClock.now
+
+    /// Runs a line for so many seconds; the lanes that were used at the end of each.
+    private func run(_ seconds: Int, waits: Bool = true, rate: (Int) -> Int) -> [Int] {
+        var lanes = Lanes(most: 4)
+        lanes.answered(after: .milliseconds(50))
+        var now = start
+        return (0..<seconds).map { _ in
+            for _ in 0..<100 {
+                now += .milliseconds(10)
+                lanes.received(rate(lanes.count) * 10, isTelling: waits, at: now)
+            }
+            return lanes.count
+        }
+    }
+
+    @Test func `connections with a limit each get company`() {
+        #expect(run(5) { 6250 * $0 }.last == 4)
+    }
+
+    @Test func `where one limit holds for all of them, two are enough`() {
+        let lanes = run(20) { _ in 25_000 }
+        #expect(lanes.last == 2 && lanes.count { $0 == 2 } >= 19)
+    }
+
+    @Test func `nothing is tried for a reader who does not wait`() {
+        #expect(run(20, waits: false) { 6250 * $0 }.allSatisfy { $0 == Lanes.fewest })
     }
 }
 

@@ -1,3 +1,4 @@
+import DiskCache
 import Testing
 
 @testable import Media
@@ -13,6 +14,7 @@ final class RecordingSink: ReadSink {
     private let answers = Lock<[Answer]>([])
 
     func deliver(_ parts: [UnsafeRawBufferPointer]) { note(.bytes) }
+    func deliver(file descriptor: Int32, offset: Int64, count: Int) { note(.bytes) }
     func fail(_ error: MediaError) { note(.error(error)) }
 
     func note(_ answer: Answer) {
@@ -31,6 +33,7 @@ struct Simulation {
     struct Content: Equatable {
         let resource: MediaResource
         let version: Int
+        let size: Int64
         let block: Int64
         var filled = 0
     }
@@ -70,9 +73,22 @@ struct Simulation {
     var started: [TransferRequest] = []
     var cancelled: [TransferID] = []
     var delivered: Int64 = 0
+    /// What the disk has, whose blocks may vanish unasked, and what waits to be written to it.
+    struct DiskKey: Hashable {
+        let resource: MediaResource
+        let block: Int64
+    }
+    var disk: [DiskKey: Content] = [:]
+    var toStore: [DiskWork] = []
+    /// What the disk's one thread does, in order.
+    enum DiskWork {
+        case store(BlockToStore)
+        case discard(MediaResource)
+    }
+    var deliveredFromDisk = 0
 
-    init(slots: Int = 64, limits: MediaStore.Limits = .init()) {
-        core = MediaCore(slots: slots, limits: limits)
+    init(slots: Int = 64, limits: MediaStore.Limits = .init(), hasDisk: Bool = false) {
+        core = MediaCore(slots: slots, limits: limits, hasDisk: hasDisk)
         memory = Array(repeating: nil, count: slots)
         perform(core.setServer(Self.server, isSet: true, at: now))
     }
@@ -81,14 +97,59 @@ struct Simulation {
         Validator(total: size, etag: "\(version)")
     }
 
-    mutating func open(_ resource: MediaResource, size: Int64? = nil, whole: Bool = false) -> (HandleID, Answers) {
+    mutating func open(
+        _ resource: MediaResource, size: Int64? = nil, whole: Bool = false, indexed: String? = nil
+    ) -> (HandleID, Answers) {
         let answers = Answers()
+        let source = MediaSource(server: Self.server, resource: resource, size: size, whole: whole)
         let (id, actions) = core.open(
-            MediaSource(server: Self.server, resource: resource, size: size, whole: whole), at: now,
+            source, indexed: indexed, disk: core.shouldLookOnDisk(source) ? copy(of: resource) : nil, at: now,
             learned: { answers.note(learned: $0) }, ready: { answers.note(ready: $0) })
         handles[id] = resource
         perform(actions)
         return (id, answers)
+    }
+
+    /// What a store would find on the disk at an open.
+    func copy(of resource: MediaResource) -> DiskCopy? {
+        let found = disk.filter { $0.key.resource == resource }
+        guard let first = found.first?.value else { return nil }
+        var blocks = CachedBlocks(capacity: MediaCore.blocks(0..<first.size).upperBound)
+        for key in found.keys { blocks.insert(key.block) }
+        return DiskCopy(version: Self.validator(first.version, first.size), blocks: blocks)
+    }
+
+    /// The disk is done with the oldest block that waits, well or not.
+    mutating func writeBlock(_ succeeds: Bool = true) {
+        guard !toStore.isEmpty else { return }
+        let job: BlockToStore
+        switch toStore.removeFirst() {
+        case .store(let block): job = block
+        case .discard(let resource):
+            disk = disk.filter { $0.key.resource != resource }
+            return
+        }
+        guard let content = memory[job.slot] else {
+            Issue.record("an empty slot is written to the disk")
+            return
+        }
+        #expect(core.slots[job.slot].pins > 0, "memory is written to the disk that is not pinned")
+        #expect(content.block == job.block && content.filled == job.count)
+        #expect(Self.validator(content.version, content.size) == job.version, "another version is written")
+        if succeeds {
+            // A file of another version is replaced.
+            disk = disk.filter { $0.key.resource != content.resource || $0.value.version == content.version }
+            disk[DiskKey(resource: content.resource, block: content.block)] = content
+        }
+        perform(core.stored(job, succeeds, in: nil, at: now))
+    }
+
+    /// Checks what is on the disk of a read.
+    ///
+    /// - Returns: The first block that is not there any more.
+    private func lostBlock(_ pinned: PinnedRead, _ resource: MediaResource) -> Int64? {
+        (0..<pinned.count).filter { pinned.slots[$0] == PinnedRead.onDisk }.map { pinned.firstBlock + Int64($0) }
+            .first { disk[DiskKey(resource: resource, block: $0)] == nil }
     }
 
     /// What an open was told.
@@ -108,11 +169,17 @@ struct Simulation {
         let reading = Reading(
             handle: handle, resource: resource, offset: offset, count: count, sink: sink, start: now)
         switch core.read(handle, offset: offset, count: count, sink: sink, at: now) {
-        case .failed(let error):
+        case .failed(let error, let actions):
+            perform(actions)
             sink.fail(error)
             return (sink, nil)
         case .hit(let pinned, let actions):
             perform(actions)
+            if let lost = lostBlock(pinned, resource) {
+                core.lost(lost, of: pinned.file)
+                perform(core.unpin(pinned, at: now))
+                return read(handle, offset, count)
+            }
             check(pinned, reading)
             sink.note(.bytes)
             perform(core.unpin(pinned, at: now))
@@ -131,8 +198,15 @@ struct Simulation {
             case .cancel(let id):
                 cancelled.append(id)
                 running[id] = nil
-            case .deliver(let sink, let pinned):
-                let reading = readings.first { $0.value.sink === sink }
+            case .deliver(let read, let pinned):
+                let reading = readings.first { $0.value.sink === read.sink }
+                if let reading, let lost = lostBlock(pinned, reading.value.resource) {
+                    readings[reading.key] = nil
+                    core.lost(lost, of: pinned.file)
+                    perform(core.unpin(pinned, at: now))
+                    askAgain(read, reading.value)
+                    continue
+                }
                 if let reading {
                     check(pinned, reading.value)
                     readings[reading.key] = nil
@@ -148,8 +222,19 @@ struct Simulation {
             case .ready(let tell, let result): tell(result)
             case .health(_, let new): health.append(new)
             case .probe(let server, _, let epoch): probes.append((server, epoch))
+            case .store(let job): toStore.append(.store(job))
+            case .discard(let key): toStore.append(.discard(key.resource))
             }
         }
+    }
+
+    /// A read that is asked again may be answered by the very actions that come of it.
+    private mutating func askAgain(_ read: MediaCore.Read, _ reading: Reading) {
+        let before = Set(core.reads.keys)
+        let actions = core.again(read, at: now)
+        let id = core.reads.keys.first { !before.contains($0) } ?? ReadID(value: .max - UInt64(readings.count))
+        readings[id] = reading
+        perform(actions)
     }
 
     private mutating func start(_ request: TransferRequest) {
@@ -172,7 +257,10 @@ struct Simulation {
             let inBlock = Int(offset % MediaCore.blockSize)
             #expect(index > 0 || inBlock == pinned.offset)
             let count = min(left, Slots.blockSize - inBlock)
-            guard let content = memory[pinned.slots[index]] else {
+            let key = DiskKey(resource: reading.resource, block: offset / MediaCore.blockSize)
+            let isOnDisk = pinned.slots[index] == PinnedRead.onDisk
+            if isOnDisk { deliveredFromDisk += 1 }
+            guard let content = isOnDisk ? disk[key] : memory[pinned.slots[index]] else {
                 Issue.record("bytes of an empty slot were delivered")
                 return
             }
@@ -212,7 +300,8 @@ struct Simulation {
                 transfer.position += Int64(count)
                 running[id]?.position = transfer.position
                 left -= Int64(count)
-            case .memory(let slot, let offset, let count):
+            case .memory(let slot, let offset, let room):
+                let count = min(Int(left), room)
                 write(transfer, slot, offset, count)
                 transfer.position += Int64(count)
                 running[id]?.position = transfer.position
@@ -230,7 +319,8 @@ struct Simulation {
         let block = transfer.position / MediaCore.blockSize
         #expect(offset == Int(transfer.position % MediaCore.blockSize))
         #expect(core.slots[slot].pins > 0, "memory is written that is not pinned")
-        var content = Content(resource: transfer.request.resource, version: transfer.version, block: block)
+        var content = Content(
+            resource: transfer.request.resource, version: transfer.version, size: transfer.size, block: block)
         if let old = memory[slot], old.resource == content.resource, old.version == content.version,
             old.block == block, offset > 0
         {

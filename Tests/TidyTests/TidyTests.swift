@@ -10,10 +10,14 @@ struct TidyTests {
         "Library": [],
         "Derive": ["Library"],
         "Peek": ["Library"],
-        "Media": ["Stash"],
+        "DiskCache": [],
+        "Media": ["Stash", "DiskCache"],
         "Sync": ["Stash", "Library"],
         "Filesystem": ["Fuse", "Media", "Library"],
-        "peekfs": ["Fuse", "Stash", "Library", "Derive", "Peek", "Sync", "Media", "Filesystem"],
+        "peekfs": [
+            "Fuse", "Stash", "Library", "Derive", "Peek", "Sync", "DiskCache", "Media",
+            "Filesystem",
+        ],
         "FakeStash": [],
         "fake-stash": ["FakeStash"],
     ]

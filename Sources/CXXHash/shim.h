@@ -1,0 +1,24 @@
+#ifndef PEEKFS_CXXHASH_SHIM_H
+#define PEEKFS_CXXHASH_SHIM_H
+
+#include <linux/falloc.h>
+#include <sys/types.h>
+#include <xxhash.h>
+
+// What DiskCache needs of the system beside checksums: glibc shows both functions only with _GNU_SOURCE, which the Glibc
+// module does not set.
+extern int fallocate(int descriptor, int mode, off_t offset, off_t length);
+extern int sync_file_range(int descriptor, off_t offset, off_t length, unsigned int flags);
+
+// Gives the room of a range back; it reads as zeros from then on. fallocate(2).
+static inline int cxxhash_punch(int descriptor, off_t offset, off_t length) {
+    return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
+// Waits for the pages of a range that are being written, none if it lies behind the end, and fails if pages of the file could
+// not be written since it was opened (SYNC_FILE_RANGE_WAIT_BEFORE of sync_file_range(2) is 1).
+static inline int cxxhash_write_errors(int descriptor, off_t offset) {
+    return sync_file_range(descriptor, offset, 1, 1);
+}
+
+#endif

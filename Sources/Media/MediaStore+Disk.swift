@@ -1,0 +1,96 @@
+import DiskCache
+import Dispatch
+import Stash
+
+/// What the store has on the disk.
+extension MediaStore {
+    /// What the disk has of a file that is not known in memory.
+    func diskCopy(of source: MediaSource) -> DiskCopy? {
+        guard let disk, let key = cacheKey(MediaCore.FileKey(source)),
+            state.withLock({ $0.core.shouldLookOnDisk(source) }), let file = disk.open(key),
+            let version = file.version.validator
+        else { return nil }
+        return DiskCopy(version: version, blocks: file.blocks, file: file)
+    }
+
+    /// Under which name the disk has a file; nil when files of its server are not kept there.
+    func cacheKey(_ key: MediaCore.FileKey) -> CacheKey? {
+        state.withLock { $0.folders[key.server] }.map {
+            CacheKey(folder: $0, name: (key.whole ? "whole" : "") + key.resource.name)
+        }
+    }
+
+    /// Has a block written, on the thread for that.
+    func store(_ job: BlockToStore) {
+        let key = cacheKey(job.key)
+        writer.async { [self] in
+            let file = write(job, key)
+            perform(state.withLock { $0.core.stored(job, file != nil, in: file, at: .now) })
+            if file != nil { disk?.trim() }
+        }
+    }
+
+    private func write(_ job: BlockToStore, _ key: CacheKey?) -> CacheFile? {
+        guard let disk, let key else { return nil }
+        let version = CacheVersion(job.version)
+        // Blocks that came before this one may have made the file meanwhile.
+        let known = job.disk ?? disk.open(key).flatMap { $0.version == version ? $0 : nil }
+        guard let file = known ?? disk.create(key, version) else { return nil }
+        return file.write(block: job.block, slab.bytes(of: job.slot, at: 0, job.count)) ? file : nil
+    }
+
+    /// Answers a read of which at least one block is on the disk.
+    ///
+    /// - Returns: The first block that is not there any more; then nothing was answered.
+    func deliverFromDisk(_ pinned: PinnedRead, to sink: any ReadSink) -> Int64? {
+        guard let file = pinned.disk else { return pinned.firstBlock }
+        // In runs, and all of them before the first byte is given.
+        var runs: [Range<Int64>] = []
+        defer { for run in runs { file.unpin(run) } }
+        for index in 0..<pinned.count where pinned.slots[index] == PinnedRead.onDisk {
+            let block = pinned.firstBlock + Int64(index)
+            if let last = runs.last, last.upperBound == block {
+                runs[runs.count - 1] = last.lowerBound..<block + 1
+            } else {
+                runs.append(block..<block + 1)
+            }
+        }
+        for (index, run) in runs.enumerated() {
+            guard let lost = file.pin(run) else { continue }
+            runs.removeLast(runs.count - index)
+            return lost
+        }
+        if pinned.diskCount == pinned.count {
+            let offset = file.offset(ofBlock: pinned.firstBlock) + Int64(pinned.offset)
+            sink.deliver(file: file.descriptor, offset: offset, count: pinned.length)
+            return nil
+        }
+        return deliverMixture(pinned, file, to: sink)
+    }
+
+    private func deliverMixture(_ pinned: PinnedRead, _ file: CacheFile, to sink: any ReadSink) -> Int64? {
+        let scratch = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: pinned.diskCount * Slots.blockSize, alignment: 4096)
+        defer { scratch.deallocate() }
+        var parts: [UnsafeRawBufferPointer] = []
+        var left = pinned.length
+        var used = 0
+        for index in 0..<pinned.count {
+            let inBlock = index == 0 ? pinned.offset : 0
+            let count = min(left, Slots.blockSize - inBlock)
+            left -= count
+            guard pinned.slots[index] == PinnedRead.onDisk else {
+                parts.append(slab.bytes(of: pinned.slots[index], at: inBlock, count))
+                continue
+            }
+            let block = pinned.firstBlock + Int64(index)
+            let start = block * Int64(Slots.blockSize) + Int64(inBlock)
+            let part = UnsafeMutableRawBufferPointer(rebasing: scratch[used..<used + count])
+            guard file.read(start..<start + Int64(count), into: part) else { return block }
+            parts.append(UnsafeRawBufferPointer(part))
+            used += count
+        }
+        sink.deliver(parts)
+        return nil
+    }
+}
