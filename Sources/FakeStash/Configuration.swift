@@ -72,10 +72,17 @@ extension FakeStash {
         /// Sizes in bytes of generated images and pictures.
         package var imageSize: ClosedRange<Int64> = 2_000...40_000
 
-        /// Simulated round trip before each answer.
+        /// A file whose bytes are the content of every scene, in its size.
+        package var mediaFile: String?
+        /// Serve the scenes also as plain files below `/files/`, with an index, as any web server would.
+        package var plainFiles = false
+
+        /// Simulated round trip: before each answer, and once more for each new connection.
         package var latencyMilliseconds = 0
         /// Simulated bytes a second of each connection; `nil` is as fast as it goes.
         package var bandwidth: Int?
+        /// Simulated bytes a second of all connections, which share them evenly.
+        package var totalBandwidth: Int?
 
         package init() {}
     }

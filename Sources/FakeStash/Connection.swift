@@ -17,7 +17,10 @@ final class Connection: ChannelInboundHandler {
         var remaining: Int64
         var isChunked: Bool
         var keepsAlive: Bool
-        var bandwidth: Int?
+        /// `nil` is as fast as it goes.
+        var pace: Pace?
+        /// When the bytes before this one were due.
+        var due: Int64
         /// Where to misbehave, as bytes of the body still to send before it.
         var untilFault: Int64?
         var fault: Fault.Action?
@@ -25,6 +28,7 @@ final class Connection: ChannelInboundHandler {
 
     private let server: Server
     private let number: Int
+    private let opened = Link.now
     private var head: HTTPRequestHead?
     private var body: [UInt8] = []
     private var waiting: [(Request, keepsAlive: Bool)] = []
@@ -62,13 +66,14 @@ final class Connection: ChannelInboundHandler {
         let (request, keepsAlive) = waiting.removeFirst()
         let record = server.record(request, connection: number)
         openRecord = record
-        let latency = server.configuration.latencyMilliseconds
-        after(latency, context) { self.process(request, record, keepsAlive, context) }
+        after(server.link.delay(opened: opened, now: Link.now), context) {
+            self.process(request, record, keepsAlive, context)
+        }
     }
 
-    private func after(_ milliseconds: Int, _ context: ChannelHandlerContext, _ work: @escaping () -> Void) {
-        guard milliseconds > 0 else { return work() }
-        context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(milliseconds))) { work() }
+    private func after(_ nanoseconds: Int64, _ context: ChannelHandlerContext, _ work: @escaping () -> Void) {
+        guard nanoseconds > 0 else { return work() }
+        context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(nanoseconds)) { work() }
     }
 
     private func process(_ request: Request, _ record: Int, _ keepsAlive: Bool, _ context: ChannelHandlerContext) {
@@ -76,7 +81,9 @@ final class Connection: ChannelInboundHandler {
         let fault = server.faults.take(method: request.method, path: request.path, body: body)
         switch fault {
         case .delay(let milliseconds):
-            after(milliseconds, context) { self.answer(request, record, keepsAlive, nil, context) }
+            after(Int64(milliseconds) * 1_000_000, context) {
+                self.answer(request, record, keepsAlive, nil, context)
+            }
         case .hang: server.log.update(record) { $0.status = 0 }
         case .drop: context.close(promise: nil)
         default: answer(request, record, keepsAlive, fault, context)
@@ -133,12 +140,13 @@ final class Connection: ChannelInboundHandler {
         let hasBody = request.method != "HEAD" && response.status != 304
         var transfer = Transfer(
             record: record, body: response.body, offset: response.offset, remaining: hasBody ? response.count : 0,
-            isChunked: response.isChunked && hasBody, keepsAlive: keepsAlive, bandwidth: server.configuration.bandwidth)
+            isChunked: response.isChunked && hasBody, keepsAlive: keepsAlive,
+            pace: server.configuration.bandwidth.map { Pace($0) }, due: Link.now)
         switch fault {
         case .stall(let bytes), .reset(let bytes), .close(let bytes), .stray(let bytes):
             transfer.untilFault = min(bytes, transfer.remaining)
             transfer.fault = fault
-        case .slow(let rate): transfer.bandwidth = rate
+        case .slow(let rate): transfer.pace = Pace(rate)
         default: break
         }
         server.log.update(record) { $0.status = response.status }
@@ -165,20 +173,30 @@ final class Connection: ChannelInboundHandler {
             guard case .success = result, let transfer = self.current else { return }
             if bodyBytes > 0 { self.server.log.update(transfer.record) { $0.bytesSent += bodyBytes } }
             // By way of the loop: a write may complete at once, and a big file would otherwise nest thousands of calls.
-            guard let rate = transfer.bandwidth, bodyBytes > 0 else {
-                return context.eventLoop.assumeIsolated().execute { self.pump(context) }
-            }
-            self.after(Int(bodyBytes) * 1000 / max(1, rate), context) { self.pump(context) }
+            context.eventLoop.assumeIsolated().execute { self.pump(context) }
         }
     }
 
+    /// Sends the next piece, when its time has come.
     private func pump(_ context: ChannelHandlerContext) {
         guard var transfer = current else { return }
         if transfer.untilFault == 0 { return misbehave(transfer, context) }
         if transfer.remaining == 0 { return finish(transfer, context) }
-        // With a bandwidth, pieces of about a fiftieth of a second keep the pace even.
-        let largest = transfer.bandwidth.map { Int64(max(1, min($0 / 50, 65536))) } ?? 131_072
-        let count = min(largest, transfer.remaining, transfer.untilFault ?? .max)
+        let largest = [transfer.pace?.largestPiece, server.link.largestPiece].compactMap { $0 }.min()
+        let count = min(largest ?? 131_072, transfer.remaining, transfer.untilFault ?? .max)
+        guard largest != nil else { return send(count, transfer, context) }
+        let ready = max(transfer.due, Link.now - Pace.slack)
+        transfer.due = server.link.reserve(count, ready: ready)
+        if let own = transfer.pace?.reserve(count, ready: ready) { transfer.due = max(transfer.due, own) }
+        current = transfer
+        after(transfer.due - Link.now, context) {
+            guard let transfer = self.current else { return }
+            self.send(count, transfer, context)
+        }
+    }
+
+    private func send(_ count: Int64, _ sending: Transfer, _ context: ChannelHandlerContext) {
+        var transfer = sending
         var buffer = context.channel.allocator.buffer(capacity: Int(count) + 32)
         if transfer.isChunked { buffer.writeString(String(count, radix: 16) + "\r\n") }
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Int(count)) { target in

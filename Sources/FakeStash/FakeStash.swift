@@ -11,6 +11,7 @@ final class Server: Sendable {
     let faults: Faults
     let log: RequestLog
     let pool: NIOThreadPool
+    let link: Link
 
     init(_ configuration: FakeStash.Configuration, _ routes: Routes, _ faults: Faults, _ log: RequestLog) {
         self.configuration = configuration
@@ -18,6 +19,7 @@ final class Server: Sendable {
         self.faults = faults
         self.log = log
         pool = NIOThreadPool(numberOfThreads: 2)
+        link = Link(configuration)
     }
 
     static func now() -> Int64 { Int64(Date().timeIntervalSince1970) }
@@ -80,16 +82,18 @@ package final class FakeStash: Sendable {
     ///   - configuration: What the server is.
     ///   - observer: Is told of each request when its answer is over, from any thread.
     /// - Returns: The running server.
-    /// - Throws: What the kernel says when the port cannot be bound.
+    /// - Throws: What the kernel says when the port cannot be bound or the media file not be read.
     package static func start(
         _ configuration: Configuration = Configuration(), observer: (@Sendable (RequestRecord) -> Void)? = nil
     ) throws -> FakeStash {
         let clips = Clips.load()
         var configuration = configuration
         if configuration.recordedLike { RecordedLike.size(&configuration) }
+        let file = try configuration.mediaFile.map { try StoredFile($0) }
+        if let file { configuration.mediaSize = file.size...file.size }
         let catalogue = Catalogue(Generator(configuration, clips: clips))
         if configuration.recordedLike { RecordedLike.fill(catalogue) }
-        let routes = Routes(configuration, catalogue, clips)
+        let routes = Routes(configuration, catalogue, clips, file)
         let faults = Faults()
         let log = RequestLog(observer)
         let server = Server(configuration, routes, faults, log)

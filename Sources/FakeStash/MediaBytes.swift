@@ -5,6 +5,7 @@ package struct MediaBytes: Sendable {
     private enum Source: Sendable {
         case generated(identity: UInt64)
         case fixed([UInt8])
+        case stored(StoredFile)
     }
 
     /// Total length in bytes.
@@ -23,6 +24,12 @@ package struct MediaBytes: Sendable {
     init(_ bytes: [UInt8]) {
         size = Int64(bytes.count)
         source = .fixed(bytes)
+    }
+
+    /// The bytes of a file on disk.
+    init(_ file: StoredFile) {
+        size = file.size
+        source = .stored(file)
     }
 
     package subscript(offset: Int64) -> UInt8 {
@@ -52,6 +59,7 @@ package struct MediaBytes: Sendable {
                     base.copyMemory(from: start + Int(offset), byteCount: target.count)
                 }
             }
+        case .stored(let file): file.read(target, from: offset)
         case .generated(let identity):
             Self.copyTile(base, target.count, from: Int64(mix(identity, 1) % UInt64(Self.tileLength)) + offset)
             Self.stamp(base, target.count, identity: identity, offset: offset)

@@ -5,6 +5,8 @@ struct MediaRoutes: Sendable {
     let configuration: FakeStash.Configuration
     let catalogue: Catalogue
     let clips: [String: Clips.Clip]
+    /// The content of every scene, when it is not made up.
+    let file: StoredFile?
 
     /// `nil` if the path is under no route of this generation.
     func answer(_ request: Request) -> Response? {
@@ -52,6 +54,7 @@ struct MediaRoutes: Sendable {
 
     /// The bytes of a file of this server.
     func content(_ file: MediaFile) -> MediaBytes {
+        if let stored = self.file, file.form == .video { return MediaBytes(stored) }
         if configuration.clips, let clip = clips[file.clip] { return MediaBytes(clip.labelled(file.identity)) }
         return MediaBytes(identity: file.identity, size: file.size)
     }

@@ -3,12 +3,17 @@ struct Routes: Sendable {
     let configuration: FakeStash.Configuration
     let catalogue: Catalogue
     let media: MediaRoutes
+    private let plain: PlainFiles
     private let endpoint: GraphQLEndpoint
 
-    init(_ configuration: FakeStash.Configuration, _ catalogue: Catalogue, _ clips: [String: Clips.Clip]) {
+    init(
+        _ configuration: FakeStash.Configuration, _ catalogue: Catalogue, _ clips: [String: Clips.Clip],
+        _ file: StoredFile?
+    ) {
         self.configuration = configuration
         self.catalogue = catalogue
-        media = MediaRoutes(configuration: configuration, catalogue: catalogue, clips: clips)
+        media = MediaRoutes(configuration: configuration, catalogue: catalogue, clips: clips, file: file)
+        plain = PlainFiles(media)
         endpoint = GraphQLEndpoint(catalogue: catalogue, configuration: configuration)
     }
 
@@ -67,6 +72,7 @@ struct Routes: Sendable {
         default: break
         }
         if request.path == "/graphql" { return endpoint.answer(request) }
+        if configuration.plainFiles, let answer = plain.answer(request) { return answer }
         if let answer = media.answer(request) { return answer }
         return hasExtension(request.path) ? .text(404, "404 page not found\n") : page(request)
     }

@@ -87,11 +87,20 @@ struct FakeStashCommand: ParsableCommand {
     @Option(help: "Largest generated video file in bytes.")
     var largest: Int64 = 3_000_000
 
-    @Option(help: "Simulated round trip in milliseconds.")
+    @Option(help: "File whose bytes every scene has, instead of generated ones.")
+    var mediaFile: String?
+
+    @Flag(help: "Serve the scenes also as plain files below /files/, with an index.")
+    var plainFiles = false
+
+    @Option(help: "Simulated round trip in milliseconds; opening a connection takes one more.")
     var latencyMs = 0
 
     @Option(help: "Simulated bytes a second of each connection.")
     var bandwidth: Int?
+
+    @Option(help: "Simulated bytes a second of all connections, which share them evenly.")
+    var totalBandwidth: Int?
 
     @Option(help: "File to which one JSON line is written for each request.")
     var log: String?
@@ -130,8 +139,11 @@ struct FakeStashCommand: ParsableCommand {
         configuration.utcOffset = utcOffset
         configuration.clips = clips
         configuration.mediaSize = smallest...largest
+        configuration.mediaFile = mediaFile
+        configuration.plainFiles = plainFiles
         configuration.latencyMilliseconds = latencyMs
         configuration.bandwidth = bandwidth
+        configuration.totalBandwidth = totalBandwidth
         if let apiKeyFile {
             let text = try String(contentsOfFile: apiKeyFile, encoding: .utf8)
             configuration.apiKey = text.trimmingCharacters(in: .whitespacesAndNewlines)

@@ -61,7 +61,7 @@ struct TidyTests {
 
     @Test func `the top of the checkout holds what it should and nothing else`() throws {
         let found = try FileManager.default.contentsOfDirectory(atPath: Checkout.root).filter { !$0.hasPrefix(".") }
-        let wanted: Set = ["Package.swift", "Sources", "Tests", "scripts", "README.md", "LICENSE"]
+        let wanted: Set = ["Package.swift", "Sources", "Tests", "bench", "scripts", "README.md", "LICENSE"]
         // Package.resolved is made by every build and kept out of the repository.
         #expect(Set(found).subtracting(["Package.resolved"]) == wanted)
     }
@@ -140,7 +140,10 @@ enum Checkout {
 
     /// What is read by people and by shells.
     static func others() throws -> [File] {
-        let scripts = try FileManager.default.contentsOfDirectory(atPath: root + "/scripts").map { "scripts/" + $0 }
-        return (scripts + ["README.md", "Package.swift", ".ci/run"]).map(File.init)
+        let folders = try ["bench", "scripts"].flatMap { folder in
+            try FileManager.default.contentsOfDirectory(atPath: root + "/" + folder).map { folder + "/" + $0 }
+        }
+        let programs = folders.filter { !$0.hasSuffix("__pycache__") }
+        return (programs + ["README.md", "Package.swift", ".ci/run"]).map(File.init)
     }
 }

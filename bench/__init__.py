@@ -1,0 +1,1 @@
+"""Measures PeekFS side by side with its peers; `scripts/bench` runs it."""
