@@ -237,7 +237,11 @@ final class Lab: Sendable {
     /// Ends everything, whatever state it is in.
     func tearDown() {
         isOver.signal()
-        _ = state.value.daemon?.end(SIGTERM, seconds: 20)
+        if let daemon = state.value.daemon, let signal = daemon.end(SIGTERM, seconds: 20),
+            [-SIGILL, -SIGTRAP, -SIGABRT, -SIGSEGV, -SIGBUS].contains(signal)
+        {
+            Issue.record("the daemon died by signal \(-signal): \(daemon.log)")
+        }
         killDaemon()
         for server in state.value.servers.values { server.stop() }
         try? FileManager.default.removeItem(atPath: directory)
