@@ -1,5 +1,6 @@
 import FakeStash
 import Foundation
+import Testing
 
 /// Servers, and a `peekfs` with a library of its own that mounts them, run as people run it: as a child process.
 final class Lab: Sendable {
