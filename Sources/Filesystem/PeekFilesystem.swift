@@ -43,7 +43,9 @@ package final class PeekFilesystem: FileSystem {
         self.logger = logger
         appearance = Appearance(uid: uid, gid: gid)
         attributes = ExtendedAttributes(catalogue: catalogue)
-        tree = Tree(catalogue: catalogue, changed: ChangeTime(Int64(time(nil))), sizes: LearnedSizes())
+        tree = Tree(
+            catalogue: catalogue, changed: ChangeTime(Int64(time(nil))), sizes: LearnedSizes(),
+            down: { Set(media.down.map { InstanceNumber($0) }) })
     }
 
     /// To be called when the index or the instances changed: the kernel forgets pages of files that have another version

@@ -172,6 +172,13 @@ package final class MediaStore: Sendable {
         state.withLock { $0.core.health(of: server) }
     }
 
+    /// The servers that are marked down.
+    package var down: Set<Int64> {
+        state.withLock { state in
+            Set(state.core.servers.lazy.filter { $0.value.isSet && $0.value.breaker.isOpen }.map(\.key))
+        }
+    }
+
     /// Whether somebody waits for bytes of a server's files at this moment.
     package func isAwaited(_ server: Int64) -> Bool {
         state.withLock { $0.core.servers[server]?.parked.isEmpty == false }

@@ -73,9 +73,8 @@ final class Replicas: Sendable {
     private let find: @Sendable () -> [Replica]
     private let state: Lock<State>
 
-    /// - Parameters:
-    ///   - own: the file at its own server, whose handle `adopt` brings.
-    ///   - find: looks up the copies; called once, when they are needed, on a thread that may wait.
+    /// `adopt` brings the handle of `own`, the file at its own server; `find` looks up the copies, once, when they are needed, on
+    /// a thread that may wait.
     init(store: MediaStore, own: Replica, find: @escaping @Sendable () -> [Replica]) {
         self.store = store
         self.find = find
