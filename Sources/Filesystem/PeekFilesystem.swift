@@ -64,10 +64,7 @@ package final class PeekFilesystem: FileSystem {
                 $0.versions[node]?.source = now.source
                 $0.versions[node]?.modified = now.modified
             }
-            tree.sizes.forget(node)
-            // Its parked reads are answered first: the kernel waits for their pages.
-            media.forget(version.source)
-            notifier?.invalidateInode(node.inode)
+            forget(node, version.source, notifier)
         }
     }
 
@@ -79,12 +76,14 @@ package final class PeekFilesystem: FileSystem {
             for node in known.keys { state.versions[node] = nil }
             return (state.notifier, known)
         }
-        for (node, version) in versions {
-            tree.sizes.forget(node)
-            // Its parked reads are answered first: the kernel waits for their pages.
-            media.forget(version.source)
-            notifier?.invalidateInode(node.inode)
-        }
+        for (node, version) in versions { forget(node, version.source, notifier) }
+    }
+
+    private func forget(_ node: NodeID, _ source: MediaSource, _ notifier: Notifier?) {
+        tree.sizes.forget(node)
+        // Its parked reads are answered first: the kernel waits for their pages.
+        media.forget(source)
+        notifier?.invalidateInode(node.inode)
     }
 
     package func sessionBegan(notifier: Notifier) { state.withLock { $0.notifier = notifier } }
