@@ -15,13 +15,16 @@ package struct Derivation {
         self.index = index
     }
 
-    /// Notes what could be recognised again of what people said something about; to be called before rows of the index are
-    /// forgotten.
-    package func keepTraces() throws {
+    /// Forgets what servers said that are not configured any more, once it is noted how to recognise what people said something
+    /// about; what they said is in the other database and stays.
+    package func forgetRemoved() throws {
+        let removed = try index.knownInstances().subtracting(state.instances().map(\.number))
+        guard !removed.isEmpty else { return }
         try work { db in
             try prepare(db)
             try Succession(db: db).keepTraces()
         }
+        for number in removed { try index.forget(number) }
     }
 
     /// Runs it. Of two at a time, also in two processes, one waits for the other.

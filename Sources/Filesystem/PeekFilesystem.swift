@@ -43,7 +43,9 @@ package final class PeekFilesystem: FileSystem {
         self.logger = logger
         appearance = Appearance(uid: uid, gid: gid)
         attributes = ExtendedAttributes(catalogue: catalogue)
-        tree = Tree(catalogue: catalogue, changed: ChangeTime(Int64(time(nil))), sizes: LearnedSizes())
+        tree = Tree(
+            catalogue: catalogue, changed: ChangeTime(Int64(time(nil))), sizes: LearnedSizes(),
+            down: { Set(media.down.map { InstanceNumber($0) }) })
     }
 
     /// To be called when the index or the instances changed: the kernel forgets pages of files that have another version
@@ -62,10 +64,7 @@ package final class PeekFilesystem: FileSystem {
                 $0.versions[node]?.source = now.source
                 $0.versions[node]?.modified = now.modified
             }
-            tree.sizes.forget(node)
-            // Its parked reads are answered first: the kernel waits for their pages.
-            media.forget(version.source)
-            notifier?.invalidateInode(node.inode)
+            forget(node, version.source, notifier)
         }
     }
 
@@ -77,12 +76,14 @@ package final class PeekFilesystem: FileSystem {
             for node in known.keys { state.versions[node] = nil }
             return (state.notifier, known)
         }
-        for (node, version) in versions {
-            tree.sizes.forget(node)
-            // Its parked reads are answered first: the kernel waits for their pages.
-            media.forget(version.source)
-            notifier?.invalidateInode(node.inode)
-        }
+        for (node, version) in versions { forget(node, version.source, notifier) }
+    }
+
+    private func forget(_ node: NodeID, _ source: MediaSource, _ notifier: Notifier?) {
+        tree.sizes.forget(node)
+        // Its parked reads are answered first: the kernel waits for their pages.
+        media.forget(source)
+        notifier?.invalidateInode(node.inode)
     }
 
     package func sessionBegan(notifier: Notifier) { state.withLock { $0.notifier = notifier } }
@@ -191,15 +192,28 @@ package final class PeekFilesystem: FileSystem {
                 reply.send(OpenText(Tree.readme))
                 return
             }
-            guard var opened = try source(of: node) else { throw Errno.noEntry }
-            opened.standIn = try standIn(for: opened)
+            guard let opened = try source(of: node) else { throw Errno.noEntry }
             let pending = PendingOpen(reply, knownSize: tree.sizes.size(of: node) ?? opened.source.size ?? 0)
-            let handle = media.open(
-                opened.standIn.map(Self.source) ?? opened.source, indexed: (opened.standIn ?? opened.media)?.validator,
-                learned: { [weak self, opened] in self?.learned($0, of: opened, pending) },
-                ready: { [opened] in pending.ready(opened.checked($0)) })
-            pending.opened(handle)
+            pending.opened(open(opened, pending))
         } catch { reply.fail(errno(error, "open")) }
+    }
+
+    private func open(_ opened: Opened, _ pending: PendingOpen) -> MediaHandle {
+        let learned: @Sendable (LearnedMedia) -> Void = { [weak self] in self?.learned($0, of: opened, pending) }
+        let ready: @Sendable (Result<LearnedMedia?, MediaError>) -> Void = { pending.ready($0) }
+        guard let entry = opened.media else { return media.open(opened.source, learned: learned, ready: ready) }
+        return media.open(Self.replica(entry), learned: learned, ready: ready) { [catalogue, logger] in
+            do {
+                return try catalogue.equals(of: entry.number).map(Self.replica)
+            } catch {
+                logger.warning("other servers that have the file could not be looked up: \(error)")
+                return []
+            }
+        }
+    }
+
+    private static func replica(_ entry: MediaEntry) -> Replica {
+        Replica(source: source(of: entry), indexed: entry.validator, modified: entry.modified)
     }
 
     /// What an open needs to know of a node.
@@ -209,15 +223,6 @@ package final class PeekFilesystem: FileSystem {
         let modified: Int64
         /// Of scenes and images; the size of the others was the server's own word.
         var media: MediaEntry?
-        /// Another server's file, read in place of the node's own.
-        var standIn: MediaEntry?
-
-        /// A server may stand in only with what it is known to have: its word has to be there and to be as it was.
-        func checked(_ outcome: Result<LearnedMedia?, MediaError>) -> Result<LearnedMedia?, MediaError> {
-            guard let standIn, case .success(let learned) = outcome else { return outcome }
-            let isSame = learned?.size == standIn.size && (standIn.validator.map { $0 == learned?.version } ?? true)
-            return isSame ? outcome : .failure(.refused)
-        }
     }
 
     /// The node's own file.
@@ -240,12 +245,6 @@ package final class PeekFilesystem: FileSystem {
         return entry.ref.kind == .scene
             ? .scene(entry.ref.id, server: server, size: entry.size)
             : .image(entry.ref.id, server: server, size: entry.size, isInArchive: entry.isInArchive)
-    }
-
-    /// While a server is down another one that has the very same file serves it.
-    private func standIn(for own: Opened) throws -> MediaEntry? {
-        guard case .media(let member) = own.node, media.health(of: own.source.server) != .up else { return nil }
-        return try catalogue.equals(of: member).first { media.health(of: $0.ref.instance.rawValue) == .up }
     }
 
     private func sidecar(
@@ -271,7 +270,7 @@ package final class PeekFilesystem: FileSystem {
     /// The server said what the file is. Comes before the first byte, on the thread that moves all bytes.
     private func learned(_ media: LearnedMedia, of opened: Opened, _ pending: PendingOpen) {
         let node = opened.node
-        let isResized = media.size != opened.source.size && opened.standIn == nil
+        let isResized = media.size != opened.source.size
         let version = Version(
             source: isResized ? opened.source.resized(to: media.size) : opened.source, modified: opened.modified,
             learned: media.version)
@@ -286,9 +285,7 @@ package final class PeekFilesystem: FileSystem {
             pending.hold(isShorter: media.size < opened.source.size ?? 0)
             notifier.invalidateInode(node.inode, offset: isOther ? 0 : -1) { pending.letGo() }
         }
-        guard let entry = opened.media, opened.standIn == nil,
-            media.size != entry.size || media.version != entry.validator
-        else { return }
+        guard let entry = opened.media, media.size != entry.size || media.version != entry.validator else { return }
         errands.run { [catalogue, logger, tree] in
             do {
                 try catalogue.learn(

@@ -9,6 +9,8 @@ struct Tree: Sendable {
     let changed: ChangeTime
     /// Sizes that servers told since the index was written.
     let sizes: LearnedSizes
+    /// The servers whose files cannot be read now.
+    let down: @Sendable () -> Set<InstanceNumber>
 
     static let readmeName = "README.txt"
     static let pictureName = "folder.jpg"
@@ -132,8 +134,21 @@ struct Tree: Sendable {
 
     private func entry(_ node: Node, ordered: OrderedName? = nil) -> Entry {
         let name = ordered?.make(node.position, node.name) ?? node.name
-        if node.kind.isFile { return file(name, node.member, size: node.size, modified: node.modified) }
+        if node.kind.isFile {
+            if let other = substitute(for: node) {
+                return file(name, other.number, size: other.size, modified: other.modified)
+            }
+            return file(name, node.member, size: node.size, modified: node.modified)
+        }
         return Entry(name: name, node: .entity(node.scope, node.number), modified: max(1, node.modified))
+    }
+
+    /// While a server is down a name in the merged tree stands for the file of the next one, be it another file. In the
+    /// server's own tree a name stands for its own file.
+    private func substitute(for node: Node) -> MediaEntry? {
+        guard node.scope == .merged else { return nil }
+        let down = down()
+        return down.isEmpty ? nil : try? catalogue.substitute(for: node.member, without: down)
     }
 
     private func entry(_ folder: Folder, in instance: InstanceNumber) -> Entry {

@@ -251,6 +251,23 @@ package final class Catalogue: Sendable {
         }
     }
 
+    /// The file of the first other member of the entity, in priority order, whose server is none of these, when the
+    /// member's own server is one of them; nil also when an equal file can be read in place of the member's.
+    package func substitute(for member: NodeNumber, without down: Set<InstanceNumber>) throws -> MediaEntry? {
+        guard let own = try media(member), down.contains(own.ref.instance) else { return nil }
+        let others = try read { db in
+            try Row.fetchAll(
+                db.cachedStatement(
+                    sql: """
+                        SELECT d.* FROM member m JOIN entity_member e ON e.entity = m.entity AND e.number <> m.number
+                        JOIN media d ON d.number = e.number WHERE m.number = ? ORDER BY e.rank
+                        """), arguments: [member.rawValue]
+            ).compactMap(Self.media)
+        }
+        guard let first = others.first(where: { !down.contains($0.ref.instance) }) else { return nil }
+        return try equals(of: member).contains { !down.contains($0.ref.instance) } ? nil : first
+    }
+
     private static func media(_ row: Row) -> MediaEntry? {
         guard let kind = Kind(rawValue: row["kind"]) else { return nil }
         return MediaEntry(

@@ -42,6 +42,14 @@ extension MediaCore {
         return (handleID, actions)
     }
 
+    /// The version that a handle belongs to, while the file has it.
+    func version(of id: HandleID) -> Validator? {
+        guard let handle = handles[id], let file = files[handle.file], handle.generation == file.generation else {
+            return nil
+        }
+        return file.version
+    }
+
     /// Whether an open has to ask the server if the version is still the one that is known.
     private func isCheckDue(_ file: File, at now: Instant) -> Bool {
         guard !file.key.whole, isAvailable(file.key.server) else { return false }

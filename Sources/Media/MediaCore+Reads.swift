@@ -9,7 +9,8 @@ extension MediaCore {
     }
 
     mutating func read(
-        _ handleID: HandleID, offset: Int64, count: Int, sink: any ReadSink, at now: Instant
+        _ handleID: HandleID, offset: Int64, count: Int, sink: any ReadSink, by deadline: Instant? = nil,
+        at now: Instant
     ) -> ReadOutcome {
         guard !isShutDown, let handle = handles[handleID], let file = files[handle.file],
             let server = servers[file.key.server], server.isSet
@@ -34,7 +35,7 @@ extension MediaCore {
         let (id, actions) = park(
             Read(
                 handle: handleID, file: handle.file, range: range, sink: sink, generation: file.generation,
-                parkedAt: now),
+                parkedAt: now, deadline: deadline ?? now + limits.deadline, delayedAt: now + limits.patience),
             at: now)
         return .parked(id, told + actions)
     }
@@ -70,6 +71,17 @@ extension MediaCore {
             slots.unpin(pinned.slots[index])
         }
         return queue.isEmpty ? [] : advance(at: now)
+    }
+
+    /// Tells those who wait for a file that it takes longer than usual.
+    mutating func delay(_ id: FileID) -> [MediaAction] {
+        var actions: [MediaAction] = []
+        for read in files[id]?.parked ?? [] {
+            guard let waiting = reads[read], waiting.delayedAt != nil else { continue }
+            reads[read]?.delayedAt = nil
+            actions.append(.delayed(waiting.sink))
+        }
+        return actions
     }
 
     /// Pins the blocks of a range when all its bytes have arrived or are on the disk.

@@ -13,7 +13,12 @@ extension MediaCore {
     mutating func tick(at now: Instant) -> [MediaAction] {
         var actions: [MediaAction] = []
         for id in reads.keys.sorted() {
-            guard let read = reads[id], read.parkedAt + limits.deadline <= now, let file = files[read.file] else {
+            guard let read = reads[id], let file = files[read.file] else { continue }
+            guard read.deadline <= now else {
+                if let time = read.delayedAt, time <= now {
+                    reads[id]?.delayedAt = nil
+                    actions.append(.delayed(read.sink))
+                }
                 continue
             }
             if file.version != nil, !read.isAdmitted {
@@ -22,7 +27,10 @@ extension MediaCore {
                 actions.append(.fail(read.sink, .noMemory))
                 continue
             }
-            if servers[file.key.server]?.breaker.isSilent(since: read.parkedAt) == true {
+            // Who was given less time than usual says nothing about the server.
+            if read.parkedAt + limits.deadline <= now,
+                servers[file.key.server]?.breaker.isSilent(since: read.parkedAt) == true
+            {
                 actions += markDown(file.key.server, .timedOut, at: now)
                 continue
             }
@@ -85,7 +93,8 @@ extension MediaCore {
             if let time = files[file]?.backoff.until, time > now { consider(time) }
         }
         for read in reads.values {
-            consider(read.parkedAt + limits.deadline)
+            consider(read.deadline)
+            consider(read.delayedAt)
             considerRetry(read.file)
         }
         for handle in handles.values where handle.ready != nil {

@@ -121,13 +121,14 @@ extension MediaCore {
         case .network:
             retryLater(fetch.file, at: now)
             // What the disk has need not wait for the retry.
-            actions += confirmFromDisk(fetch.file) + answer(fetch.file)
+            actions += confirmFromDisk(fetch.file) + answer(fetch.file) + delay(fetch.file)
         case .file:
             servers[fetch.server]?.breaker.heard(at: now)
             retryLater(fetch.file, at: now)
             if let tries = files[fetch.file]?.backoff.failures, tries >= Backoff.statusTries {
                 actions += giveUp(fetch.file, .failing, at: now)
             }
+            actions += delay(fetch.file)
         case .changed where isKnown:
             actions += giveUpVersion(of: fetch.file)
             actions += failReads(of: fetch.file, .changed, at: now)

@@ -7,6 +7,8 @@ enum MediaAction: Sendable {
     case cancel(TransferID)
     case deliver(MediaCore.Read, PinnedRead)
     case fail(any ReadSink, MediaError)
+    /// A read waits longer than usual.
+    case delayed(any ReadSink)
     case learned(@Sendable (LearnedMedia) -> Void, LearnedMedia)
     case ready(@Sendable (Result<LearnedMedia?, MediaError>) -> Void, Result<LearnedMedia?, MediaError>)
     case health(Int64, ServerHealth)
@@ -135,6 +137,10 @@ struct MediaCore: Sendable {
         /// Of the file when it was asked.
         let generation: Int
         let parkedAt: Instant
+        /// When it has to be answered.
+        let deadline: Instant
+        /// When who waits is told that it takes long; nil once that is done.
+        var delayedAt: Instant?
         /// Whether it has slots for all its blocks that are not on the disk; until then it holds none.
         var isAdmitted = false
         /// Which of its blocks, counted from the first, have slots that it keeps from being taken: a bit each.

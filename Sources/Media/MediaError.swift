@@ -20,6 +20,16 @@ package enum MediaError: Error, Hashable, Sendable {
     case noMemory
 }
 
+extension MediaError {
+    /// Whether another server that has the same file may give it.
+    var concernsOneServer: Bool {
+        switch self {
+        case .unavailable, .timedOut, .failing, .gone, .refused: true
+        case .changed, .interrupted, .noMemory: false
+        }
+    }
+}
+
 extension MediaError: CustomStringConvertible {
     package var description: String {
         switch self {

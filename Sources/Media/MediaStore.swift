@@ -16,6 +16,9 @@ package final class MediaStore: Sendable {
         package var deadline: Duration = .seconds(18)
         /// How long an open waits for the first answer of a slow server, before it goes on with the index's size.
         package var openWait: Duration = .milliseconds(500)
+        /// How long a read waits before another server that has the same bytes is asked as well: a disk that spins up needs so
+        /// long, and players have buffers for twice as much.
+        package var patience: Duration = .seconds(4)
         /// How many transfers one server may have at a time: browsers use 6 over HTTP/1.1, so servers expect it.
         package var transfersPerServer = 6
         /// How long a version is believed without asking the server at an open: programs that open a file several times in
@@ -41,6 +44,8 @@ package final class MediaStore: Sendable {
     let disk: DiskCache?
     /// Where blocks are written to the disk, one after the other.
     let writer = DispatchQueue(label: "disk cache", qos: .utility)
+    /// Where reads go on from one server to the next.
+    let relays = DispatchQueue(label: "relays", qos: .userInitiated)
     private let onHealthChange: @Sendable (Int64, ServerHealth) -> Void
 
     /// Makes a store and starts its thread; `shutdown` ends it.
@@ -125,6 +130,29 @@ package final class MediaStore: Sendable {
         return handle
     }
 
+    /// Opens a file of which other servers may have copies: reads go on from one of them when the file's own server fails or
+    /// is slow, and who reads does not notice.
+    ///
+    /// - Parameters:
+    ///   - own: what to open.
+    ///   - learned: as above, of the own server's answers.
+    ///   - ready: as above, but with nil in place of an error that concerns the own server, while there are copies.
+    ///   - copies: looks up the copies, in the order in which they should be asked: called at most once, when they are needed.
+    /// - Returns: the handle.
+    package func open(
+        _ own: Replica, learned: @escaping @Sendable (LearnedMedia) -> Void,
+        ready: @escaping @Sendable (Result<LearnedMedia?, MediaError>) -> Void,
+        copies: @escaping @Sendable () -> [Replica]
+    ) -> MediaHandle {
+        let replicas = Replicas(store: self, own: own, find: copies)
+        let handle = open(own.source, indexed: own.indexed, learned: learned) { [relays] outcome in
+            guard case .failure(let error) = outcome, error.concernsOneServer else { return ready(outcome) }
+            relays.async { ready(replicas.look() ? .success(nil) : outcome) }
+        }
+        replicas.adopt(handle)
+        return MediaHandle(source: own.source, replicas)
+    }
+
     /// Notes that a file was changed at its source: what was learned of it goes, and all its bytes in memory.
     ///
     /// Reads that are parked and opens that wait fail with `.changed`, as do all later reads of handles that have
@@ -142,6 +170,13 @@ package final class MediaStore: Sendable {
     /// Whether the files of a server can be read at present.
     package func health(of server: Int64) -> ServerHealth {
         state.withLock { $0.core.health(of: server) }
+    }
+
+    /// The servers that are marked down.
+    package var down: Set<Int64> {
+        state.withLock { state in
+            Set(state.core.servers.lazy.filter { $0.value.isSet && $0.value.breaker.isOpen }.map(\.key))
+        }
     }
 
     /// Whether somebody waits for bytes of a server's files at this moment.
@@ -174,9 +209,21 @@ package final class MediaStore: Sendable {
 // MARK: - Handles and tickets
 
 extension MediaStore {
-    func read(_ handle: HandleID, offset: Int64, count: Int, sink: any ReadSink) -> ReadTicket? {
+    /// When a read that begins now has to be answered.
+    var deadline: ContinuousClock.Instant { .now + limits.deadline }
+
+    /// The version that a handle belongs to; nil before it is known, and when the file has another one by now.
+    func version(of handle: MediaHandle) -> Validator? {
+        handle.id.flatMap { id in state.withLock { $0.core.version(of: id) } }
+    }
+
+    func read(
+        _ handle: HandleID, offset: Int64, count: Int, sink: any ReadSink, by deadline: ContinuousClock.Instant? = nil
+    ) -> ReadTicket? {
         precondition(offset >= 0 && count >= 0 && count <= Self.maximumRead, "a read the kernel cannot ask for")
-        let outcome = state.withLock { $0.core.read(handle, offset: offset, count: count, sink: sink, at: .now) }
+        let outcome = state.withLock {
+            $0.core.read(handle, offset: offset, count: count, sink: sink, by: deadline, at: .now)
+        }
         switch outcome {
         case .failed(let error, let actions):
             perform(actions)
@@ -187,10 +234,10 @@ extension MediaStore {
             if !actions.isEmpty { perform(actions) }
             if deliver(pinned, to: sink) { return nil }
             // What was lost is known now, so this ends.
-            return read(handle, offset: offset, count: count, sink: sink)
+            return read(handle, offset: offset, count: count, sink: sink, by: deadline)
         case .parked(let read, let actions):
             perform(actions)
-            timekeeper.wake(by: .now + limits.deadline)
+            timekeeper.wake(by: .now + limits.patience)
             return ReadTicket(store: self, read: read)
         }
     }
@@ -259,6 +306,7 @@ extension MediaStore {
             case .deliver(let read, let pinned):
                 if !deliver(pinned, to: read.sink) { perform(state.withLock { $0.core.again(read, at: .now) }) }
             case .fail(let sink, let error): sink.fail(error)
+            case .delayed(let sink): sink.delayed()
             case .learned(let tell, let media): tell(media)
             case .ready(let tell, let result): tell(result)
             case .health(let server, let health): onHealthChange(server, health)

@@ -23,8 +23,7 @@ struct CacheCommand: ParsableCommand {
             Output.table(
                 ["NAME", "FILES", "SIZE"],
                 view.instances.map { [$0.name, "\($0.files)", ByteCount($0.bytes).description] })
-            let free = view.free.map { ", \(ByteCount($0)) free there" } ?? ""
-            Output.line("\(ByteCount(view.instances.reduce(0) { $0 + $1.bytes })) in \(view.directory)\(free)")
+            Output.line(view.summary)
         }
     }
 
@@ -69,6 +68,12 @@ struct CacheView: Encodable {
     /// Nil when the directory was not made yet.
     let free: Int64?
     let instances: [Server]
+
+    /// All of it in one line.
+    var summary: String {
+        let free = free.map { ", \(ByteCount($0)) free there" } ?? ""
+        return "\(ByteCount(instances.reduce(0) { $0 + $1.bytes })) in \(directory)\(free)"
+    }
 
     init(_ workplace: Workplace) throws {
         let cache = workplace.diskCache

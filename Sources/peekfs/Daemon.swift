@@ -183,7 +183,7 @@ final class Daemon: Sendable {
             // Names of instances are part of what is shown, whatever the index says.
             filesystem.libraryChanged()
             if isDue {
-                try forgetRemoved(instances)
+                try derivation.forgetRemoved()
                 try derivation.run()
                 state.withLock { $0.isDerivationDue = false }
                 cleanDisk(keeping: instances)
@@ -214,13 +214,6 @@ final class Daemon: Sendable {
         } catch {
             logger.error("the index cannot be read: \(error)")
         }
-    }
-
-    /// What removed servers said goes; what people said about their things is in the other database.
-    private func forgetRemoved(_ instances: [Instance]) throws {
-        let removed = try index.knownInstances().subtracting(instances.map(\.number))
-        if !removed.isEmpty { try derivation.keepTraces() }
-        for number in removed { try index.forget(number) }
     }
 }
 

@@ -48,6 +48,8 @@ struct Status: Encodable {
     let cacheDir: String
     let mount: Mount?
     let instances: [Server]
+    /// What is kept of files on the disk.
+    let cache: CacheView
 
     init(_ workplace: Workplace) throws {
         stateDir = workplace.locations.state
@@ -59,6 +61,7 @@ struct Status: Encodable {
                 since: Date(timeIntervalSince1970: TimeInterval(holder.since)),
                 mounted: mounts.top(at: holder.mountPoint)?.type == "fuse.\(MountOptions.subtype)")
         }
+        cache = try CacheView(workplace)
         let index = try workplace.index()
         let counts = try index.counts()
         instances = try workplace.state.instances().map { instance in
@@ -89,6 +92,7 @@ struct Status: Encodable {
                 [server.instance.name, server.instance.enabled ? "enabled" : "disabled"]
                     + kinds.map { "\(server.counts[$0] ?? 0)" }
             })
+        Output.line("cache: \(cache.summary)")
         for server in instances {
             for row in server.setAside {
                 Output.line(

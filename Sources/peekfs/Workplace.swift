@@ -48,12 +48,8 @@ struct Workplace {
     /// Brings what is listed in line with the state, also of servers that are not configured any more. A daemon sees that
     /// it happened.
     func derive() throws {
-        let index = try index()
-        let derivation = Derivation(state: state, index: index)
-        try derivation.keepTraces()
-        for number in try index.knownInstances().subtracting(state.instances().map(\.number)) {
-            try index.forget(number)
-        }
+        let derivation = Derivation(state: state, index: try index())
+        try derivation.forgetRemoved()
         try derivation.run()
     }
 

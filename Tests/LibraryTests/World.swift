@@ -92,9 +92,9 @@ final class World {
     }
 
     func derive() throws {
-        let configured = Set(try state.instances().map(\.number))
-        for number in try index.knownInstances().subtracting(configured) { try index.forget(number) }
-        try Derivation(state: state, index: index).run()
+        let derivation = Derivation(state: state, index: index)
+        try derivation.forgetRemoved()
+        try derivation.run()
         try catalogue.reloadInstances()
     }
 

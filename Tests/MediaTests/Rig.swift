@@ -74,21 +74,22 @@ final class Rig: Sendable {
     static let timeouts = TransferTimeouts(
         connect: .seconds(2), firstByte: .milliseconds(700), stall: .milliseconds(700))
 
-    static func limits(_ deadline: Duration) -> MediaStore.Limits {
+    static func limits(_ deadline: Duration, _ patience: Duration) -> MediaStore.Limits {
         var limits = MediaStore.Limits()
         limits.deadline = deadline
+        limits.patience = patience
         return limits
     }
 
     init(
         servers: [FakeStash], memory: Int = 16 << 20, deadline: Duration = .seconds(12),
-        timeouts: TransferTimeouts = Rig.timeouts,
+        patience: Duration = .seconds(4), timeouts: TransferTimeouts = Rig.timeouts,
         onHealth: @escaping @Sendable (Int64, ServerHealth) -> Void = { _, _ in }
     ) throws {
         self.servers = servers
         engine = try TransferEngine()
         engine.start()
-        store = try MediaStore(memoryLimit: memory, limits: Self.limits(deadline), onHealthChange: onHealth)
+        store = try MediaStore(memoryLimit: memory, limits: Self.limits(deadline, patience), onHealthChange: onHealth)
         for (number, server) in servers.enumerated() {
             let access = ServerAccess(address: try ServerAddress(server.url))
             store.setServer(Int64(number), StashClient(access: access, engine: engine, mediaTimeouts: timeouts))

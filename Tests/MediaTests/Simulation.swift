@@ -215,6 +215,7 @@ struct Simulation {
                     Issue.record("bytes for a read that nobody waits for")
                 }
                 perform(core.unpin(pinned, at: now))
+            case .delayed: break
             case .fail(let sink, let error):
                 sink.fail(error)
                 for (id, reading) in readings where reading.sink === sink { readings[id] = nil }

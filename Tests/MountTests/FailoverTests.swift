@@ -1,0 +1,70 @@
+import FakeStash
+import Foundation
+import Testing
+
+/// Servers that end while somebody reads what another one has as well.
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+struct FailoverTests {
+    private static let size: Int64 = 12_000_000
+
+    /// Two servers whose first scenes are one thing.
+    private static func start(_ lab: Lab, isSameFile: Bool) throws -> Path {
+        for name in ["attic", "cellar"] {
+            let server = try lab.startPlainServer(name)
+            server.catalogue.edit(.scene, 1) { row in
+                row.title = "Both"
+                row.files[0].size = Self.size + (isSameFile || name == "attic" ? 0 : 1_000_000)
+                row.stashIDs = [StashID(endpoint: Lab.spellings[0], id: "both")]
+            }
+        }
+        if isSameFile { try lab.shareFile([Ref("attic", .scene, 1), Ref("cellar", .scene, 1)]) }
+        for name in ["attic", "cellar"] { try lab.addInstance(name) }
+        try lab.mount()
+        return try #require(lab.standing("scenes", for: [Ref("attic", .scene, 1)]).first)
+    }
+
+    @Test(arguments: ["ends", "hangs", "loses the file"])
+    func `who reads does not notice that a server ends, when another has the same bytes`(_ fate: String) throws {
+        try Lab.with { lab in
+            let path = try Self.start(lab, isSameFile: true)
+            #expect(path.sources.count == 2 && path.ref == Ref("attic", .scene, 1))
+            let expected = try #require(lab.server("attic").content(.scene, 1)).all
+            let descriptor = open(path.text, O_RDONLY | O_CLOEXEC)
+            defer { close(descriptor) }
+            #expect(try Path.read(descriptor, count: 1_000_000) == Array(expected.prefix(1_000_000)))
+            switch fate {
+            case "ends": try lab.server("attic").stop()
+            case "hangs": try lab.server("attic").faults.add(Fault(pathSuffix: "/stream", action: .hang))
+            default: try lab.server("attic").faults.add(Fault(pathSuffix: "/stream", action: .status(404, "")))
+            }
+            let rest = try Path.read(descriptor, at: 1_000_000)
+            #expect(rest.elementsEqual(expected.dropFirst(1_000_000)))
+            // Whoever opens it now has it as well, under the same inode.
+            let isWhole = try path.read() == expected
+            #expect(isWhole && path.ref == Ref("attic", .scene, 1))
+        }
+    }
+
+    @Test func `another file of the same thing is what the next open gives`() throws {
+        try Lab.with { lab in
+            let path = try Self.start(lab, isSameFile: false)
+            let own = try #require(lab.server("attic").content(.scene, 1)).all
+            let other = try #require(lab.server("cellar").content(.scene, 1)).all
+            let descriptor = open(path.text, O_RDONLY | O_CLOEXEC)
+            defer { close(descriptor) }
+            #expect(try Path.read(descriptor, count: 1_000_000) == Array(own.prefix(1_000_000)))
+            try lab.server("attic").stop()
+            #expect(errnoOf { _ = try Path.read(descriptor, at: 11_000_000) } == EIO)
+            #expect(eventually { (try? path.status().st_size) == off_t(other.count) })
+            let isOther = try path.read() == other
+            #expect(isOther && path.ref == Ref("cellar", .scene, 1))
+            #expect(path.sources.count == 2)
+            let atAttic = lab.root / "instances" / "attic" / "scenes"
+            let there = try #require(try atAttic.list().map { atAttic / $0 }.first { $0.ref?.id == 1 })
+            #expect(try there.status().st_size == off_t(own.count))
+            #expect(errnoOf { _ = try there.read() } == EIO)
+            try lab.restartServer("attic")
+            #expect(eventually { (try? path.status().st_size) == off_t(own.count) })
+        }
+    }
+}
