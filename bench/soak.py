@@ -1,7 +1,7 @@
 """Does to a mounted PeekFS and its servers what may happen to them, while a reader (Sources/soak) compares every byte.
 
-There are three servers: two that share scenes and files and to which everything happens, and a third to which nothing
-does, so that its files may never fail unless the daemon is killed. Fails on a wrong byte, on an error that nothing
+There are three servers: two that share scenes and files and to which everything happens (one of them never lies about
+sizes, though), and a third to which nothing does, so that its files may never fail unless the daemon is killed. Fails on a wrong byte, on an error that nothing
 explains, on a daemon that ends by itself, and when in the end, with all well, a file is not right from beginning to end.
 """
 import argparse
@@ -158,7 +158,8 @@ class Soak:
     def faults(self, server):
         self.misbehave(server, FAULTS, f"sick {server.name}")
 
-    def lies(self, server):
+    def lies(self, _):
+        server = self.servers[1]
         self.misbehave(server, LIES, f"sick {server.name}", f"lies {server.name}")
 
     def freeze(self, server):

@@ -33,4 +33,7 @@ final class Incidents: Sendable {
             incidents[what, default: []].contains { $0.end.map { $0 + Self.echo >= start } ?? true }
         }
     }
+
+    /// Whether it ever happened.
+    func explain(_ what: String) -> Bool { incidents.withLock { $0[what] != nil } }
 }

@@ -106,9 +106,12 @@ final class OpenedFile {
             if bytes.count >= 16 { versions = possible }
             return true
         }
-        // Whoever believes a lie about the size sees a shorter file.
-        if bytes.isEmpty, file.servers.contains(where: { job.incidents.explain("lies \($0)", since: openedAt) }) {
-            return false
+        // An end that comes too soon: a lie about the size is believed until the server can be asked again; and the kernel
+        // has one size for all who have a file open, be it of another version.
+        if bytes.isEmpty {
+            let isLie = file.servers.contains { job.incidents.explain("lies \($0)") }
+            let isOther = job.truth.isReplaced(file.refs, since: openedAt - Incidents.echo)
+            if isLie || isOther { return false }
         }
         describe(bytes, at: offset, way, right, all)
         return false
