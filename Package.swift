@@ -15,6 +15,7 @@ let package = Package(
     products: [
         .executable(name: "peekfs", targets: ["peekfs"]),
         .executable(name: "fake-stash", targets: ["fake-stash"]),
+        .executable(name: "soak", targets: ["soak"]),
     ],
     dependencies: [
         // SQLite: pools of connections, cached statements, migrations, online backup.
@@ -71,6 +72,9 @@ let package = Package(
             name: "fake-stash",
             dependencies: ["FakeStash", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
+
+        .systemLibrary(name: "CXattr"),
+        .executableTarget(name: "soak", dependencies: ["FakeStash", "CXattr"], swiftSettings: strict),
 
         .testTarget(name: "FuseTests", dependencies: ["Fuse"], swiftSettings: strict),
         .testTarget(name: "StashTests", dependencies: ["Stash", "FakeStash"], swiftSettings: strict),

@@ -84,6 +84,9 @@ extension FakeStash {
         /// Simulated bytes a second of all connections, which share them evenly.
         package var totalBandwidth: Int?
 
+        /// Files that were replaced before the server started.
+        package var files: [FileEdit] = []
+
         package init() {}
     }
 }

@@ -93,6 +93,7 @@ package final class FakeStash: Sendable {
         if let file { configuration.mediaSize = file.size...file.size }
         let catalogue = Catalogue(Generator(configuration, clips: clips))
         if configuration.recordedLike { RecordedLike.fill(catalogue) }
+        for edit in configuration.files { catalogue.apply(edit) }
         let routes = Routes(configuration, catalogue, clips, file)
         let faults = Faults()
         let log = RequestLog(observer)
@@ -166,8 +167,13 @@ package final class FakeStash: Sendable {
 
     /// The picture of a performer, studio, tag or group (front), or the cover of a scene; `nil` when only a default is served.
     package func expectedPicture(_ kind: Kind, _ id: Int) -> [UInt8]? {
-        guard let row = catalogue.entity(kind, id), let body = routes.media.realPicture(row) else { return nil }
+        guard let body = picture(kind, id) else { return nil }
         return body.bytes(from: 0, count: Int(body.size))
+    }
+
+    /// The same, whatever its length.
+    func picture(_ kind: Kind, _ id: Int) -> MediaBytes? {
+        catalogue.entity(kind, id).flatMap { routes.media.realPicture($0) }
     }
 
     /// The WebVTT that a caption of a scene is served as.

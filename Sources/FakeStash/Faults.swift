@@ -93,6 +93,7 @@ package struct Fault: Sendable {
         case "ignore-range": action = .ignoreRange
         case "no-content-range": action = .noContentRange
         case "status": action = .status(Int(values["status"] ?? "500") ?? 500, values["body"] ?? "")
+        case "body": action = .body(values["body"] ?? "", contentType: values["type"] ?? "text/plain")
         case "login-page": action = .loginPage
         case "redirect": action = .redirectToLogin
         case "graphql-error": action = .graphQLError(values["message"] ?? "database is locked")
@@ -137,8 +138,13 @@ package final class Faults: Sendable {
         state.withLock { $0.rules.removeAll { $0.id == id } }
     }
 
-    package func removeAll() {
-        state.withLock { $0.rules = [] }
+    /// Takes all rules away, and returns how many requests they have befallen.
+    @discardableResult
+    package func removeAll() -> Int {
+        state.withLock { state in
+            defer { state.rules = [] }
+            return state.rules.reduce(0) { $0 + $1.done }
+        }
     }
 
     /// How many requests a rule has befallen.

@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 
 /// The fields of `Mutation`: those that a client may send, and what they change.
@@ -194,5 +195,14 @@ enum Mutations {
                         "history": .list(times.map { .text(Stamp(seconds: $0).text) }),
                     ]))
         }
+    }
+}
+
+/// Times as clients send them.
+private enum TimeText {
+    /// Seconds since 1970 of an RFC 3339 time, with or without a fraction.
+    static func seconds(_ text: String) -> Int64? {
+        let style = Date.ISO8601FormatStyle(includingFractionalSeconds: text.contains("."))
+        return (try? Date(text, strategy: style)).map { Int64($0.timeIntervalSince1970) }
     }
 }

@@ -270,10 +270,11 @@ package final class PeekFilesystem: FileSystem {
     /// The server said what the file is. Comes before the first byte, on the thread that moves all bytes.
     private func learned(_ media: LearnedMedia, of opened: Opened, _ pending: PendingOpen) {
         let node = opened.node
-        let isResized = media.size != opened.source.size
+        // What the kernel was told, which need not be what the index says.
+        let shown = tree.sizes.size(of: node) ?? opened.source.size
+        let isResized = media.size != shown
         let version = Version(
-            source: isResized ? opened.source.resized(to: media.size) : opened.source, modified: opened.modified,
-            learned: media.version)
+            source: opened.source.resized(to: media.size), modified: opened.modified, learned: media.version)
         let (before, notifier) = state.withLock { state in
             (state.versions.updateValue(version, forKey: node), state.notifier)
         }
@@ -282,7 +283,7 @@ package final class PeekFilesystem: FileSystem {
         // With other bytes all pages go, with another size only the attributes; and who opens waits for that, so that
         // neither an old page nor an old size is seen behind the open.
         if isOther || isResized, let notifier {
-            pending.hold(isShorter: media.size < opened.source.size ?? 0)
+            pending.hold(isShorter: media.size < shown ?? 0)
             notifier.invalidateInode(node.inode, offset: isOther ? 0 : -1) { pending.letGo() }
         }
         guard let entry = opened.media, media.size != entry.size || media.version != entry.validator else { return }

@@ -157,7 +157,8 @@ extension MediaQuestion {
     ///
     /// A 200 in answer to a range is taken when it holds exactly what was asked, that is when the range starts at 0 and
     /// the whole file is not longer than the range; else the surplus would have to be thrown away here, or worse,
-    /// would be taken for something else by the receiver.
+    /// would be taken for something else by the receiver. It has to say its version, too, as everything does that Stash
+    /// serves by ranges (Stash 4.1): what does not is no file, but somebody's word on why there is none.
     func judge(_ head: AnswerHead) -> MediaVerdict {
         switch head.status {
         case 200, 206: judgeSuccess(head)
@@ -201,7 +202,8 @@ extension MediaQuestion {
             if emptyMeansMissing, total == 0 { return .fail(.notFound) }
             if let expected, expected.total != total { return .fail(.changed) }
             if let range {
-                guard range.lowerBound == 0, total <= range.upperBound ?? total else {
+                let hasVersion = head["last-modified"] != nil || head["etag"] != nil
+                guard hasVersion, range.lowerBound == 0, total <= range.upperBound ?? total else {
                     return .fail(.refused(.wholeInsteadOfRange))
                 }
             }

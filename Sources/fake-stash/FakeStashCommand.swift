@@ -108,6 +108,12 @@ struct FakeStashCommand: ParsableCommand {
     @Option(help: "A rule such as 'path=/scene/3/stream,action=stall,after=65536,times=1'; may be repeated.")
     var fault: [String] = []
 
+    @Option(help: "A replaced file, such as 'scene 3 00c0ffee 123456 1700000000'; may be repeated.")
+    var file: [String] = []
+
+    @Flag(help: "Take commands from standard input, a line each, until it ends; each is answered on standard output.")
+    var control = false
+
     func validate() throws {
         guard smallest > 0, smallest <= largest else { throw ValidationError("--smallest must be in 1...--largest") }
         guard [scenes, performers, studios, tags, galleries, groups, images].allSatisfy({ $0 >= 0 }) else {
@@ -152,6 +158,10 @@ struct FakeStashCommand: ParsableCommand {
             guard let fault = Fault(text) else { throw ValidationError("not a fault: \(text)") }
             return fault
         }
+        configuration.files = try file.map { text in
+            guard let edit = FileEdit(text) else { throw ValidationError("not a file: \(text)") }
+            return edit
+        }
         try serve(configuration, faults)
     }
 
@@ -169,6 +179,14 @@ struct FakeStashCommand: ParsableCommand {
         for fault in faults { server.faults.add(fault) }
         print("listening on \(server.url)")
         fflush(nil)
+        if control {
+            Thread.detachNewThread {
+                while let line = readLine() {
+                    print(server.control(line))
+                    fflush(nil)
+                }
+            }
+        }
         var received: Int32 = 0
         sigwait(&signals, &received)
         server.stop()

@@ -150,12 +150,23 @@ import Testing
         (Int64(0), Int64?(100), true), (0, 101, true), (0, nil, true), (0, 99, false), (1, 100, false), (1, nil, false),
     ])
     func `a whole file answers a range only when it is that range`(from: Int64, to: Int64?, isAccepted: Bool) {
-        let verdict = judge(200, ["Content-Length": "100"], range: ByteRange(from: from, to: to))
+        let headers = ["Content-Length": "100", "Last-Modified": "Sat, 21 Nov 2026 11:45:00 GMT"]
+        let verdict = judge(200, headers, range: ByteRange(from: from, to: to))
         if isAccepted {
             guard case .accept(let head) = verdict else { return #expect(Bool(false), "\(verdict)") }
             #expect(head.firstByte == 0 && head.length == 100 && head.status == 200)
         } else {
             #expect(verdict == .fail(.refused(.wholeInsteadOfRange)))
+        }
+    }
+
+    @Test(arguments: ["application/json", "text/plain", "video/mp4"])
+    func `a short answer without a version is not the file that a range was asked of`(type: String) {
+        let headers = ["Content-Length": "57", "Content-Type": type]
+        let verdict = judge(200, headers, range: ByteRange(from: 0, to: 131_072))
+        #expect(verdict == .fail(.refused(.wholeInsteadOfRange)))
+        guard case .accept = judge(200, headers.merging(["ETag": "\"a\""]) { $1 }, range: ByteRange(from: 0)) else {
+            return #expect(Bool(false), "one that says its version is a small file")
         }
     }
 

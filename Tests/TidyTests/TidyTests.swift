@@ -20,6 +20,7 @@ struct TidyTests {
         ],
         "FakeStash": [],
         "fake-stash": ["FakeStash"],
+        "soak": ["FakeStash", "CXattr"],
     ]
 
     /// Of other people's modules, who may import them. SQL stays in three modules, the kernel in another, and the data plane
@@ -28,8 +29,9 @@ struct TidyTests {
         "GRDB": ["Library", "Derive", "Peek"],
         "CFuse": ["Fuse"],
         "CCurl": ["Stash"],
+        "CXattr": ["soak"],
         "ArgumentParser": ["peekfs", "fake-stash"],
-        "Foundation": ["Stash", "Sync", "Library", "Derive", "Peek", "peekfs", "FakeStash", "fake-stash"],
+        "Foundation": ["Stash", "Sync", "Library", "Derive", "Peek", "peekfs", "FakeStash", "fake-stash", "soak"],
         "NIOCore": ["FakeStash"],
         "NIOPosix": ["FakeStash"],
         "NIOHTTP1": ["FakeStash"],
