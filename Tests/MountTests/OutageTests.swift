@@ -91,6 +91,25 @@ struct OutageTests {
         }
     }
 
+    /// A version is believed for ten seconds without asking (`MediaStore.Limits.freshness`).
+    @Test func `a size that a server was wrong about is given up when it says the right one again`() throws {
+        try Lab.with { lab in
+            try lab.addAtticAndCellar()
+            try lab.mount()
+            let server = try lab.server("attic")
+            let groups = lab.root / "instances" / "attic" / "groups"
+            let cover = try #require(try groups.list().map { groups / $0 / "folder.jpg" }.first { $0.exists })
+            let right = try cover.read()
+            usleep(10_500_000)
+            server.faults.add(Fault(path: "/group/", action: .wrongTotal(99_999_999)))
+            close(open(cover.text, O_RDONLY | O_CLOEXEC))
+            #expect(eventually { (try? cover.status().st_size) == 99_999_999 })
+            server.faults.removeAll()
+            usleep(10_500_000)
+            for _ in 0..<3 { #expect((try? cover.read()) == right) }
+        }
+    }
+
     /// What may befall a media request.
     private static let faults: [(Fault.Action, String)] = [
         (.reset(after: 100_000), "reset"), (.close(after: 100_000), "short"), (.status(500, "oops"), "500"),
