@@ -101,7 +101,10 @@ final class Connection: ChannelInboundHandler {
         case .body(let text, let type):
             let response = Response(200, headers: [("Content-Type", type)], body: MediaBytes(Array(text.utf8)))
             return start(response, request, record, keepsAlive, fault, context)
-        case .loginPage: return start(routes.loginPage(request), request, record, keepsAlive, fault, context)
+        case .loginPage:
+            // Pages that are made for each request know no ranges.
+            asked.headers.removeAll { $0.name == "range" }
+            return start(routes.loginPage(asked), request, record, keepsAlive, fault, context)
         case .redirectToLogin: return start(routes.redirect(request), request, record, keepsAlive, fault, context)
         case .graphQLError(let message):
             return start(routes.graphQLFailure(message, request), request, record, keepsAlive, fault, context)

@@ -200,10 +200,12 @@ extension MediaQuestion {
         } else {
             total = length
             if emptyMeansMissing, total == 0 { return .fail(.notFound) }
+            let hasVersion = head["last-modified"] != nil || head["etag"] != nil
+            // Before the comparison: somebody's word on why there is no file does not say that it is another one now.
+            guard range == nil || hasVersion else { return .fail(.refused(.wholeInsteadOfRange)) }
             if let expected, expected.total != total { return .fail(.changed) }
             if let range {
-                let hasVersion = head["last-modified"] != nil || head["etag"] != nil
-                guard hasVersion, range.lowerBound == 0, total <= range.upperBound ?? total else {
+                guard range.lowerBound == 0, total <= range.upperBound ?? total else {
                     return .fail(.refused(.wholeInsteadOfRange))
                 }
             }
@@ -219,8 +221,10 @@ extension MediaQuestion {
     }
 
     private func judgeUnsatisfiable(_ head: AnswerHead) -> StashError {
-        let total = head["content-range"].flatMap(ContentRange.init)?.total
-        if let total, let expected, expected.total == total { return .refused(.status(416)) }
+        // Stash says how long the file is (Stash 4.1); who does not has not looked at it.
+        guard let total = head["content-range"].flatMap(ContentRange.init)?.total, expected?.total != total else {
+            return .refused(.status(416))
+        }
         return .rangeNotSatisfiable(total: total)
     }
 }

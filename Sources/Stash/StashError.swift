@@ -20,8 +20,8 @@ package enum StashError: Error, Sendable, Hashable {
     case notFound
     /// Other bytes than before: forget what is cached of this file.
     case changed
-    /// The range begins behind the end; the file is this long now, when the server said so.
-    case rangeNotSatisfiable(total: Int64?)
+    /// The range begins behind the end; the file is this long now.
+    case rangeNotSatisfiable(total: Int64)
     /// The answer ended early. What was received before the withheld tail is right; ask again for the rest.
     case shortBody(received: Int64, expected: Int64)
     /// An answer that must not be used.
@@ -142,7 +142,7 @@ extension StashError: CustomStringConvertible {
         case .notReady(let status): "stash is not ready: \(status)"
         case .notFound: "not found"
         case .changed: "the file has changed at its source"
-        case .rangeNotSatisfiable(let total): "the file is shorter\(total.map { ": \($0) bytes" } ?? "")"
+        case .rangeNotSatisfiable(let total): "the file is shorter: \(total) bytes"
         case .shortBody(let received, let expected): "the answer ended after \(received) of \(expected) bytes"
         case .refused(let refusal): "an answer that cannot be used: \(refusal)"
         case .server(let message, _): "the server reports an error: \(message)"
