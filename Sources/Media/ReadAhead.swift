@@ -246,12 +246,15 @@ struct ReadAhead: Sendable {
     /// Notes that a proposal, as far as it goes, was asked for or is in memory.
     mutating func issue(_ range: Range<Int64>) {
         guard let cursor = cursors.first else { return }
+        guard window > 0 else {
+            // As in `proposal`: a run may be anywhere, even where the cursor has been.
+            stride?.issued += 1
+            return
+        }
         if cursor.motion == .backward {
             cursors[0].issued = min(cursor.issued, range.lowerBound)
-        } else if cursor.motion == .forward || cursor.start == 0, range.lowerBound <= cursor.ahead.upperBound {
-            cursors[0].issued = max(cursor.issued, range.upperBound)
         } else {
-            stride?.issued += 1
+            cursors[0].issued = max(cursor.issued, range.upperBound)
         }
     }
 

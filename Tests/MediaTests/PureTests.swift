@@ -147,6 +147,60 @@ import Testing
     }
 }
 
+@Suite struct EndingTests {
+    @Test func `a run that is foreseen behind the place of the last read is asked for once`() throws {
+        var ahead = ReadAhead()
+        for start in stride(from: Int64(900 << 20), through: 500 << 20, by: -(50 << 20)) {
+            _ = ahead.note(start..<start + 4096)
+            _ = ahead.note(start + 4096..<start + 65_536)
+        }
+        ahead.wasted(700_000)
+        _ = ahead.note((500 << 20) + 65_536..<(500 << 20) + 65_600)
+        var seen: [Range<Int64>] = []
+        while let run = ahead.proposal(limit: 32 << 20, size: 1 << 30), seen.count < 20 {
+            seen.append(run)
+            ahead.issue(run)
+        }
+        #expect(!seen.isEmpty && seen.count < 20 && Set(seen).count == seen.count)
+    }
+
+    /// Who has all of the file in memory takes one proposal after the other without a request.
+    @Test(arguments: 0..<40) func `proposals come to an end, whatever was read`(seed: UInt64) {
+        var random = SeededGenerator(seed)
+        let size: Int64 = 1 << 30
+        var ahead = ReadAhead()
+        for _ in 0..<500 {
+            // Runs of a few reads, at equal distances or anywhere.
+            var start = Int64.random(in: 0..<size, using: &random)
+            let gap = Int64.random(in: -size / 8...size / 8, using: &random)
+            for _ in 0..<Int.random(in: 1...6, using: &random) {
+                var place = start
+                for _ in 0..<Int.random(in: 1...3, using: &random) {
+                    let length = Int64([1, 4096, 65_536, 135_168].randomElement(using: &random) ?? 1)
+                    let range = (place..<place + length).clamped(to: 0..<size)
+                    if range.isEmpty { break }
+                    _ = ahead.note(range, waited: Bool.random(using: &random))
+                    place = range.upperBound
+                    let inVain = Int.random(in: 0..<4, using: &random) == 0
+                    if inVain { ahead.wasted(Int64.random(in: 0..<400_000, using: &random)) }
+                    expectEnd(of: &ahead, size: size)
+                }
+                start += gap
+            }
+        }
+    }
+
+    private func expectEnd(of ahead: inout ReadAhead, size: Int64) {
+        var last: Range<Int64>?
+        while let next = ahead.proposal(limit: 4 << 20, lanes: 3, size: size) {
+            #expect(next != last, "proposed again and again")
+            if next == last { return }
+            last = next
+            ahead.issue(next)
+        }
+    }
+}
+
 @Suite struct LanesTests {
     private let start = ContinuousClock.now
 
