@@ -10,9 +10,9 @@ import Synchronization
 /// Unchecked because it owns a descriptor, opened before and closed in deinit; all else is behind the lock.
 package final class CacheFile: @unchecked Sendable {
     /// Bytes of a block; the last one of a file may be shorter.
-    package static let blockSize = 128 << 10
+    package static let blockSize = 64 << 10
     /// What is given back at once when space is needed: 8 MiB, few enough system calls for a large film.
-    static let extent: Int64 = 64
+    static let extent: Int64 = 128
 
     private struct State {
         var present: CachedBlocks

@@ -14,8 +14,8 @@ struct CacheHeader: Equatable {
     /// The page of every processor that we know of; what is spliced must begin on one.
     static let size = 4096
     /// Its last digit is the version of the format; a file of another one is no file of ours.
-    static let magic: [UInt8] = Array("PeekFS\u{0}1".utf8)
-    /// 2^40: of larger ones the map alone would be more than 64 MiB, and no media file is that long.
+    static let magic: [UInt8] = Array("PeekFS\u{0}2".utf8)
+    /// 2^40: of larger ones the map alone would be more than 128 MiB, and no media file is that long.
     static let mostBytes: Int64 = 1 << 40
     private static let fixed = 32
 

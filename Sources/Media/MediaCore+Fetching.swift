@@ -275,6 +275,8 @@ extension MediaCore {
         var actions: [MediaAction] = []
         for transfer in file.transfers {
             guard let fetch = fetches[transfer] else { continue }
+            // All its bytes are here, and only its end was not told yet: to end it now would close its connection.
+            if fetch.position >= fetch.requestedEnd { continue }
             if file.version == nil || fetch.isWhole || fetch.isCheck {
                 if !isHeld { actions += end(transfer) }
                 continue
@@ -304,9 +306,9 @@ extension MediaCore {
         return actions
     }
 
-    /// The most that is let come though nobody wants it: at 100 Mbit/s a block takes 10 ms, less than it takes to connect anew
+    /// The most that is let come though nobody wants it: at 100 Mbit/s it takes 10 ms, less than it takes to connect anew
     /// once a connection was closed in the middle of an answer.
-    static let cheapRest = blockSize
+    static let cheapRest: Int64 = 128 << 10
 
     private func isWorthFinishing(_ fetch: Fetch) -> Bool {
         guard let slot = slots.find(fetch.file, fetch.position / Self.blockSize) else { return false }

@@ -27,6 +27,13 @@ extension MediaCore {
                     ? replaced(fetch.file, by: head.validator, at: now) : failed(id, fetch, .changed, at: now)
             }
             files[fetch.file]?.checkedAt = now
+            // It may have been asked for before the version was known.
+            if fetch.end > version.total {
+                release(Self.blocks(0..<version.total).upperBound * Self.blockSize, to: fetch.end, of: fetch, id)
+                fetch.end = version.total
+                fetch.requestedEnd = version.total
+                fetches[id] = fetch
+            }
             return tellHandles(of: fetch.file)
         }
         // From the first block that is wholly behind the end: the last one, half full, is still being fetched.

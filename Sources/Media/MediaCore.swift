@@ -35,7 +35,7 @@ struct PinnedRead: Sendable {
     static let most = MediaStore.maximumRead / Slots.blockSize + 1
     /// Stands for a slot where the block is read from the disk.
     static let onDisk = -1
-    var slots = InlineArray<9, Int>(repeating: 0)
+    var slots = InlineArray<17, Int>(repeating: 0)
     var count = 0
     /// How many of them are on the disk.
     var diskCount = 0
@@ -144,7 +144,7 @@ struct MediaCore: Sendable {
         /// Whether it has slots for all its blocks that are not on the disk; until then it holds none.
         var isAdmitted = false
         /// Which of its blocks, counted from the first, have slots that it keeps from being taken: a bit each.
-        var wanted: UInt16 = 0
+        var wanted: UInt32 = 0
     }
 
     struct Fetch: Sendable {
@@ -197,7 +197,7 @@ struct MediaCore: Sendable {
     var random = SystemRandomNumberGenerator()
 
     init(slots: Int, limits: MediaStore.Limits, hasDisk: Bool) {
-        precondition(slots >= 32, "memory for 32 blocks at least: half of it must hold one read of the longest kind")
+        precondition(slots >= 64, "memory for 64 blocks at least: half of it must hold one read of the longest kind")
         self.slots = Slots(count: slots)
         self.limits = limits
         self.hasDisk = hasDisk

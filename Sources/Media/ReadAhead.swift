@@ -27,6 +27,8 @@ struct ReadAhead: Sendable {
     static let steps = 8
     /// After how many reads, each before the last, a sequence is read backwards: with fewer it may be out of order only.
     static let fallsToTurn = 3
+    /// After how many bytes in sequence it is forgotten that something was fetched in vain: more than a picture in a film.
+    static let sure: Int64 = 1 << 20
 
     enum Motion: Sendable {
         case unknown
@@ -92,6 +94,11 @@ struct ReadAhead: Sendable {
     /// Bytes that were read in sequence, less those that were fetched in vain.
     private(set) var balance: Int64 = 0
 
+    /// Whether something was fetched in vain since it last read far without a jump. Then more than one read has to follow a jump
+    /// before it is looked ahead: the kernel by itself makes 132 KiB of a read of 64 KiB, and a request that is given up
+    /// costs its connection, and so the next jump a round trip.
+    private var isDoubted = false
+
     /// Whether the handle is on its way through the file, rather than here and there.
     var isPassing: Bool { cursors.first.map { $0.motion != .unknown } ?? false }
 
@@ -123,6 +130,7 @@ struct ReadAhead: Sendable {
     /// Notes that so many bytes were fetched for this handle and given up unread.
     mutating func wasted(_ bytes: Int64) {
         balance = max(balance - bytes, -Self.largest)
+        if bytes > 0 { isDoubted = true }
     }
 
     private static func continues(_ cursor: Cursor, _ range: Range<Int64>) -> Bool {
@@ -161,6 +169,7 @@ struct ReadAhead: Sendable {
 
     private mutating func gain(_ bytes: Int64, _ cursor: inout Cursor, waited: Bool) {
         balance = min(balance + bytes, Self.patience)
+        if cursor.next - cursor.start + bytes >= Self.sure { isDoubted = false }
         if waited {
             // What would have been enough was not there in time.
             if cursor.next - cursor.start >= cursor.cap { cursor.cap = min(cursor.cap * 2, Self.largest) }
@@ -196,7 +205,7 @@ struct ReadAhead: Sendable {
     var window: Int64 {
         guard let cursor = cursors.first, cursor.motion != .unknown || cursor.start == 0 else { return 0 }
         let evidence = cursor.next - cursor.start + min(balance, 0)
-        if balance < 0, evidence < Self.smallest { return 0 }
+        if balance < 0 || isDoubted, evidence < Self.smallest { return 0 }
         return min(max(evidence, Self.smallest), cursor.cap)
     }
 

@@ -19,7 +19,7 @@ private let block = Slots.blockSize
         var world = world(size: 1_000_003)
         let (handle, answers) = world.open(film, size: 17)
         #expect(answers.ready.isEmpty)
-        #expect(world.started.map { $0.range } == [ByteRange(from: 0, to: 2 * Int64(block))])
+        #expect(world.started.map { $0.range } == [ByteRange(from: 0, to: ReadAhead.smallest)])
         world.settle()
         #expect(answers.learned.map { $0.size } == [1_000_003])
         #expect(answers.ready.count == 1)
@@ -29,7 +29,7 @@ private let block = Slots.blockSize
         #expect(again.learned == answers.learned && again.ready == [.success(answers.learned.first)])
     }
 
-    @Test(arguments: [1, 50_000, block - 1, block, block + 1, 2 * block - 1, 2 * block, 2 * block + 1])
+    @Test(arguments: [1, 50_000, block - 1, block, block + 1, 4 * block - 1, 4 * block, 4 * block + 1])
     func `a small file is fetched once`(size: Int) {
         var world = world(size: Int64(size))
         let (handle, _) = world.open(film)
@@ -37,7 +37,7 @@ private let block = Slots.blockSize
         world.settle()
         #expect(sink.answer == .bytes)
         #expect(world.core.bytesReceived == Int64(size))
-        #expect(world.started.count == (size <= 2 * block ? 1 : 2))
+        #expect(world.started.count == (size <= 4 * block ? 1 : 2))
     }
 
     @Test func `a slow server does not hold up an open`() {
@@ -117,7 +117,7 @@ private let block = Slots.blockSize
     }
 
     @Test func `random reads fetch no more than the blocks that they touch`() {
-        var world = world(size: 1 << 30, slots: 1024)
+        var world = world(size: 1 << 30, slots: 2048)
         let (handle, _) = world.open(film)
         world.settle()
         for place in 0..<60 {
@@ -128,10 +128,10 @@ private let block = Slots.blockSize
     }
 
     @Test func `a film that is read on and on needs few requests, and no read waits for more than its share`() {
-        var world = world(slots: 1024)
+        var world = world(slots: 2048)
         let (handle, _) = world.open(film)
         world.settle()
-        for place in 0..<800 {
+        for place in 0..<1600 {
             let (sink, _) = world.read(handle, Int64(place * block), block)
             world.settle()
             #expect(sink.answer == .bytes)
@@ -140,8 +140,25 @@ private let block = Slots.blockSize
         #expect(world.started.count < 72)
     }
 
+    @Test func `a jump lets end what has brought all its bytes, and so keeps the connection`() throws {
+        var world = world()
+        let (handle, _) = world.open(film)
+        world.settle()
+        _ = world.read(handle, 50 << 20, 5)
+        let transfer = try #require(world.running.keys.first)
+        world.bring(transfer, 10)
+        guard case .memory(let slot, 10, let room) = world.core.target(transfer, remaining: block) else {
+            Issue.record("no memory for the rest of the block")
+            return
+        }
+        world.perform(world.core.wrote(transfer, slot: slot, count: room, at: world.now))
+        #expect(world.core.fetches[transfer].map { $0.position == $0.requestedEnd } == true)
+        _ = world.read(handle, 20 << 20, 5)
+        #expect(!world.cancelled.contains(transfer))
+    }
+
     @Test func `a seek stops what was being fetched for the place before it`() {
-        var world = world(slots: 1024)
+        var world = world(slots: 2048)
         let (handle, _) = world.open(film)
         world.settle()
         var place = 0
@@ -157,7 +174,7 @@ private let block = Slots.blockSize
     }
 
     @Test func `a closed handle stops its read-ahead and not that of others`() {
-        var world = world(slots: 1024)
+        var world = world(slots: 2048)
         let (one, _) = world.open(film)
         world.settle()
         for place in 0..<16 {
@@ -274,7 +291,7 @@ private let block = Slots.blockSize
     }
 
     @Test func `a failed read-ahead costs a read that came later no error`() throws {
-        var world = world(slots: 1024)
+        var world = world(slots: 2048)
         let (handle, _) = world.open(film)
         world.settle()
         for place in 0..<8 {
@@ -404,7 +421,7 @@ private let block = Slots.blockSize
     }
 
     @Test func `a whole file larger than its share of memory is still read`() {
-        var world = world(slots: 32)
+        var world = world(slots: 64)
         let (handle, _) = world.open(picture, whole: true)
         for offset in stride(from: 0, to: 3 << 20, by: 1 << 20) {
             let (sink, _) = world.read(handle, Int64(offset), 1 << 20)
@@ -423,7 +440,7 @@ private let block = Slots.blockSize
     }
 
     @Test func `reads wait for memory in turn and all get it`() {
-        var world = world(slots: 32)
+        var world = world(slots: 64)
         let sinks = (0..<40).map { place in
             let (handle, _) = world.open(film)
             return world.read(handle, Int64(place) * (2 << 20) + 77, 1 << 20).0
@@ -433,7 +450,7 @@ private let block = Slots.blockSize
     }
 
     @Test func `a read that finds no memory for its whole time says so and blames no server`() {
-        var world = world(slots: 32)
+        var world = world(slots: 64)
         let (handle, _) = world.open(film)
         world.settle()
         for place in 1..<3 { world.read(handle, Int64(place) * (4 << 20), 1 << 20) }
@@ -447,7 +464,7 @@ private let block = Slots.blockSize
     }
 
     @Test func `reads that found no memory fail at once when they are asked again`() {
-        var world = world(slots: 32)
+        var world = world(slots: 64)
         let (handle, _) = world.open(film)
         let (other, _) = world.open(picture)
         world.settle()
@@ -480,7 +497,7 @@ private let block = Slots.blockSize
     }
 
     @Test func `the limit of transfers holds and files take turns`() {
-        var world = world(slots: 1024)
+        var world = world(slots: 2048)
         let handles = (Int64(10)..<40).map { number in
             let resource = MediaResource.image(image: number)
             world.files[resource] = (1, 50 << 20)

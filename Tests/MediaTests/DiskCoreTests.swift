@@ -11,7 +11,7 @@ private let block = Slots.blockSize
     private static let size: Int64 = 5_000_001
 
     private func world(_ version: Int = 1) -> Simulation {
-        var world = Simulation(slots: 32, hasDisk: true)
+        var world = Simulation(slots: 64, hasDisk: true)
         world.files[film] = (version, Self.size)
         return world
     }
@@ -21,14 +21,14 @@ private let block = Slots.blockSize
         var world = world()
         let (handle, _) = world.open(film)
         readAll(&world, handle)
-        #expect(world.disk.count == 39)
+        #expect(world.disk.count == 77)
         world.perform(world.core.close(handle, at: world.now))
         return world
     }
 
     private func readAll(_ world: inout Simulation, _ handle: HandleID) {
         world.settle()
-        for place in 0..<39 {
+        for place in 0..<77 {
             let (sink, _) = world.read(handle, Int64(place * block), block)
             world.settle()
             #expect(sink.answer == .bytes)
@@ -67,7 +67,7 @@ private let block = Slots.blockSize
         let (handle, answers) = world.open(film)
         readAll(&world, handle)
         #expect(answers.ready.count == 1 && world.seen[handle] == 2)
-        #expect(world.disk.values.allSatisfy { $0.version == 2 } && world.disk.count == 39)
+        #expect(world.disk.values.allSatisfy { $0.version == 2 } && world.disk.count == 77)
     }
 
     @Test(arguments: [true, false]) func `while its server is down a file is read from the disk as the index knows it`(
@@ -133,12 +133,12 @@ private let block = Slots.blockSize
         var world = world()
         let (handle, _) = world.open(film)
         world.settle()
-        for place in 0..<39 {
+        for place in 0..<77 {
             let (sink, _) = world.read(handle, Int64(place * block), block)
             world.settle()
             #expect(sink.answer == .bytes)
         }
-        #expect(world.toStore.count == 8, "a quarter of memory")
+        #expect(world.toStore.count == 16, "a quarter of memory")
         while !world.toStore.isEmpty { world.writeBlock(false) }
         #expect(world.core.slots.available == world.core.slots.count && world.core.blocksToStore == 0)
     }

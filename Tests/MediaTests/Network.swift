@@ -21,7 +21,7 @@ struct Network {
     static let film = MediaResource.sceneStream(scene: 1)
 
     /// Bandwidths in Mbit/s; nil is 10 Gbit/s.
-    init(size: Int64, roundTrip: Int, perConnection: Int? = nil, total: Int? = nil, slots: Int = 1024) {
+    init(size: Int64, roundTrip: Int, perConnection: Int? = nil, total: Int? = nil, slots: Int = 2048) {
         world = Simulation(slots: slots)
         world.files[Self.film] = (1, size)
         self.roundTrip = .milliseconds(roundTrip)

@@ -147,6 +147,31 @@ import Testing
     }
 }
 
+@Suite struct DoubtTests {
+    @Test func `after a waste one read behind a jump is no reason to look ahead`() {
+        var ahead = ReadAhead()
+        // At distances that grow, so that no run is foreseen.
+        for step in 0..<Int64(30) {
+            let place = (100 << 20) + step * step << 20
+            _ = ahead.note(place..<place + 4096)
+            _ = ahead.note(place + 4096..<place + 135_168)
+            let next = ahead.proposal(limit: 32 << 20, size: 1 << 30)
+            #expect((next == nil) == (step > 0))
+            if let next {
+                ahead.issue(next)
+                ahead.wasted(65_536)
+            }
+        }
+        // Until it has been read far again.
+        for place in stride(from: Int64(950 << 20), to: 952 << 20, by: 131_072) {
+            _ = ahead.note(place..<place + 131_072)
+        }
+        _ = ahead.note(10..<20)
+        _ = ahead.note(20..<30)
+        #expect(ahead.proposal(limit: 32 << 20, size: 1 << 30) != nil)
+    }
+}
+
 @Suite struct EndingTests {
     @Test func `a run that is foreseen behind the place of the last read is asked for once`() throws {
         var ahead = ReadAhead()

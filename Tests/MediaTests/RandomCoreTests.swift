@@ -27,7 +27,7 @@ struct SeededGenerator: RandomNumberGenerator {
     func `whatever happens, every read is answered once, with right bytes, and nothing is left over`(seed: UInt64) {
         var random = SeededGenerator(seed)
         let hasDisk = seed % 2 == 0
-        var world = Simulation(slots: Int.random(in: 32...96, using: &random), hasDisk: hasDisk)
+        var world = Simulation(slots: Int.random(in: 64...192, using: &random), hasDisk: hasDisk)
         let resources = (0..<4).map { MediaResource.sceneStream(scene: $0) }
         for resource in resources { world.files[resource] = (1, Int64.random(in: 0...(9 << 20), using: &random)) }
         var open: [HandleID] = []

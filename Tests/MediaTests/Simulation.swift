@@ -87,7 +87,7 @@ struct Simulation {
     }
     var deliveredFromDisk = 0
 
-    init(slots: Int = 64, limits: MediaStore.Limits = .init(), hasDisk: Bool = false) {
+    init(slots: Int = 128, limits: MediaStore.Limits = .init(), hasDisk: Bool = false) {
         core = MediaCore(slots: slots, limits: limits, hasDisk: hasDisk)
         memory = Array(repeating: nil, count: slots)
         perform(core.setServer(Self.server, isSet: true, at: now))

@@ -180,7 +180,7 @@ import Testing
             }
         }
         #expect(wrong.withLock { $0 } == 0)
-        #expect(most.withLock { $0 } <= 32)
+        #expect(most.withLock { $0 } <= 64)
         rig.expectQuiet()
     }
 
