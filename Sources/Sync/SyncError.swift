@@ -29,6 +29,18 @@ package enum SyncError: Error, Sendable, Equatable {
     }
 }
 
+extension SyncError {
+    /// What the end of a pass or a question says about the server: whether it can be worked with; nil when nothing.
+    static func provesUp(_ error: SyncError?) -> Bool? {
+        switch error {
+        case nil, .tooOld, .otherCatalogue: true
+        case .server(.cancelled, _), .busy, .configuration, .local, .cancelled: nil
+        case .server(.timedOut, _): false
+        case .server(let error, _): error.concernsRows
+        }
+    }
+}
+
 extension SyncError: CustomStringConvertible {
     /// What failed, where, and what to do about it, as one lower-case sentence.
     package var description: String {

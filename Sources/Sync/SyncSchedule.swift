@@ -43,6 +43,8 @@ package struct InstanceSyncStatus: Sendable, Equatable {
 
     package let instance: InstanceNumber
     package var phase: Phase
+    /// Whether the server can be reached; nil before that is known.
+    package var health: SyncEvent.Health?
     /// Unix seconds of the end of the first pass that failed since one succeeded.
     package var failingSince: Int64?
     /// Unix seconds of the end of the last pass that got through everything.

@@ -11,6 +11,7 @@ package final class SyncScheduler: Sendable {
 
     private let surroundings: SyncWorker.Surroundings
     private let workers = Lock<[InstanceNumber: SyncWorker]>([:])
+    private let hub = SyncEventHub()
 
     /// - Parameters:
     ///   - index: Where everything goes.
@@ -33,7 +34,7 @@ package final class SyncScheduler: Sendable {
         surroundings = SyncWorker.Surroundings(
             index: index, state: state, lockDirectory: lockDirectory, options: options, schedule: schedule,
             makeClient: makeClient,
-            derive: derive, onReport: onReport, logger: logger)
+            derive: derive, onReport: onReport, hub: hub, logger: logger)
     }
 
     /// Brings the threads in line with what is configured: new and newly enabled instances begin a pass at once, those
@@ -48,6 +49,7 @@ package final class SyncScheduler: Sendable {
             return Array(gone.values)
         }
         Self.stop(gone)
+        for worker in gone { hub.forget(worker.instance) }
         for instance in enabled {
             let known = workers.withLock { workers in
                 let known = workers[instance.number]
@@ -81,6 +83,12 @@ package final class SyncScheduler: Sendable {
         workers.withLock { Array($0.values) }.map(\.status).sorted { $0.instance < $1.instance }
     }
 
+    /// What happens from now on, after the events that say how each enabled instance stands; for as many readers as there are.
+    ///
+    /// - Parameter limit: So many events wait for a slow reader; after that the oldest are lost.
+    /// - Returns: A stream that ends when the scheduler is stopped.
+    package func events(keeping limit: Int = 256) -> AsyncStream<SyncEvent> { hub.stream(keeping: limit) }
+
     /// Stops everything; returns within about a second, also while requests hang.
     package func stop() {
         let all = workers.withLock { workers in
@@ -88,6 +96,7 @@ package final class SyncScheduler: Sendable {
             return Array(workers.values)
         }
         Self.stop(all)
+        hub.close()
     }
 
     private static func stop(_ workers: [SyncWorker]) {

@@ -16,6 +16,7 @@ final class SyncWorker: Sendable {
         let makeClient: @Sendable (Instance) throws -> StashClient
         let derive: @Sendable () throws -> Void
         let onReport: @Sendable (SyncReport) -> Void
+        let hub: SyncEventHub
         let logger: Logger
     }
 
@@ -31,13 +32,16 @@ final class SyncWorker: Sendable {
         var failures = 0
     }
 
+    let instance: InstanceNumber
     private let surroundings: Surroundings
     private let state: Lock<State>
+    private let start = ContinuousClock.now
     private let wake = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
 
     /// Starts the thread; its first pass begins at once.
     init(_ instance: Instance, _ surroundings: Surroundings) {
+        self.instance = instance.number
         self.surroundings = surroundings
         state = Lock(
             State(
@@ -102,8 +106,12 @@ final class SyncWorker: Sendable {
 
     private func work() {
         while let (instance, force, cancellation) = next() {
+            tell(.began)
             let report = pass(instance, force: force, cancellation)
-            let pause = note(report, cancellation)
+            let pause = note(report)
+            if report.error != .cancelled { tell(.ended(SyncEvent.Ended(report))) }
+            tellHealth(report.error)
+            tell(.waiting(SyncEvent.Waiting(nextPass: pause.map { Self.now + $0.components.seconds })))
             if report.error != .cancelled, report.error != .busy {
                 log(report, instance)
                 surroundings.onReport(report)
@@ -140,14 +148,38 @@ final class SyncWorker: Sendable {
         let synchroniser = Synchroniser(
             instance: instance.number, client: client, index: surroundings.index,
             state: surroundings.state, lockDirectory: surroundings.lockDirectory, options: options)
+        var events = ProgressEvents()
         return synchroniser.run(
             cancel: cancellation,
-            progress: { progress in self.state.withLock { $0.status.phase = .syncing(progress) } },
+            progress: { progress in
+                self.state.withLock { $0.status.phase = .syncing(progress) }
+                if let event = events.event(progress, at: ContinuousClock.now - self.start) {
+                    self.tell(.progress(event))
+                }
+            },
             derive: surroundings.derive)
     }
 
+    private func tell(_ what: SyncEvent.What) {
+        let instance = state.withLock { $0.instance }
+        surroundings.hub.send(
+            SyncEvent(at: Self.now, instance: instance.id, name: instance.name, what: what), of: instance.number)
+    }
+
+    /// Tells when the server is found to be up or down where it was not before.
+    private func tellHealth(_ error: SyncError?) {
+        guard let isUp = SyncError.provesUp(error) else { return }
+        let news: SyncEvent.Health? = state.withLock { state in
+            guard state.status.health?.isUp != isUp else { return nil }
+            let health = SyncEvent.Health(isUp: isUp, since: Self.now, reason: isUp ? nil : error.map { "\($0)" })
+            state.status.health = health
+            return health
+        }
+        if let news { tell(.health(news)) }
+    }
+
     /// Returns how long to wait for the next pass.
-    private func note(_ report: SyncReport, _ cancellation: Cancellation) -> Duration? {
+    private func note(_ report: SyncReport) -> Duration? {
         state.withLock { state in
             switch report.error {
             case nil:
