@@ -24,6 +24,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         // Log lines with levels and metadata.
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        // Counters and timers that are made where something happens and shown somewhere else.
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         // The HTTP/1.1 server below FakeStash, which has to misbehave down to single bytes and resets.
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
@@ -34,8 +36,12 @@ let package = Package(
         // Checksums of cached blocks, faster than memory.
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
 
-        .target(name: "Fuse", dependencies: ["CFuse"], swiftSettings: strict),
-        .target(name: "Stash", dependencies: ["CCurl"], swiftSettings: strict),
+        .target(
+            name: "Fuse", dependencies: ["CFuse", .product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: strict),
+        .target(
+            name: "Stash", dependencies: ["CCurl", .product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: strict),
         .target(name: "Library", dependencies: [.product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
         .target(
             name: "Derive", dependencies: ["Library", .product(name: "GRDB", package: "GRDB.swift")],
@@ -44,7 +50,15 @@ let package = Package(
             name: "Peek", dependencies: ["Library", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
         .target(name: "DiskCache", dependencies: ["CXXHash"], swiftSettings: strict),
-        .target(name: "Media", dependencies: ["Stash", "DiskCache"], swiftSettings: strict),
+        .target(
+            name: "Media",
+            dependencies: ["Stash", "DiskCache", .product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: strict),
+        .target(
+            name: "Prometheus", dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: strict),
+        .target(
+            name: "Service", dependencies: [.product(name: "Logging", package: "swift-log")], swiftSettings: strict),
         .target(
             name: "Sync", dependencies: ["Stash", "Library", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
@@ -56,6 +70,7 @@ let package = Package(
             name: "peekfs",
             dependencies: [
                 "Fuse", "Stash", "Library", "Derive", "Peek", "Sync", "DiskCache", "Media", "Filesystem",
+                "Prometheus", "Service", .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
@@ -92,12 +107,19 @@ let package = Package(
         .testTarget(
             name: "PeekfsTests",
             dependencies: [
-                "peekfs", "FakeStash", "Library", "Peek", "Sync", .product(name: "GRDB", package: "GRDB.swift"),
+                "peekfs", "FakeStash", "Library", "Peek", "Service", "Sync",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: strict),
         .testTarget(
             name: "MountTests",
             dependencies: ["peekfs", "FakeStash", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
+        .testTarget(
+            name: "ServiceTests",
+            dependencies: [
+                "Service", "Prometheus", .product(name: "Logging", package: "swift-log"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+            ], swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

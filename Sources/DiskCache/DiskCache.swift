@@ -166,6 +166,8 @@ package final class DiskCache: Sendable {
         return usage
     }
 
+    /// What it takes, in bytes: all of it once it was looked through.
+    package var room: Int64 { ledger.total }
     /// Free bytes on the disk, nil when there is none.
     package var free: Int64? { Disk.room(at: directory)?.free }
     /// Why storing is suspended, nil when it is not.

@@ -33,7 +33,7 @@ enum Callbacks {
         table.lookup = { request, parent, name in
             guard let request, let name, let connection = Connection.serving(request) else { return }
             let question = NameRequest(request, parent, name)
-            let reply = EntryReply(ticket: Ticket(request, of: connection))
+            let reply = EntryReply(ticket: Ticket(request, .lookup, of: connection))
             // statfs says 255, but since Linux 6.14 the kernel passes longer ones on. Every new name is looked up first.
             guard question.name.bytes.count <= NAME_MAX else { return reply.fail(.nameTooLong) }
             connection.fileSystem.lookup(question, reply)
@@ -53,19 +53,19 @@ enum Callbacks {
         table.unlink = { request, parent, name in
             guard let request, let name, let connection = Connection.serving(request) else { return }
             let question = NameRequest(request, parent, name)
-            connection.fileSystem.unlink(question, EmptyReply(ticket: Ticket(request, of: connection)))
+            connection.fileSystem.unlink(question, EmptyReply(ticket: Ticket(request, .unlink, of: connection)))
         }
         table.rmdir = { request, parent, name in
             guard let request, let name, let connection = Connection.serving(request) else { return }
             let question = NameRequest(request, parent, name)
-            connection.fileSystem.removeDirectory(question, EmptyReply(ticket: Ticket(request, of: connection)))
+            connection.fileSystem.removeDirectory(question, EmptyReply(ticket: Ticket(request, .rmdir, of: connection)))
         }
         table.rename = { request, parent, name, newParent, newName, flags in
             guard let request, let name, let newName, let connection = Connection.serving(request) else { return }
             let question = RenameRequest(
                 caller: Caller(request), parent: Inode(rawValue: parent), name: FileName(name),
                 newParent: Inode(rawValue: newParent), newName: FileName(newName), flags: .init(rawValue: flags))
-            connection.fileSystem.rename(question, EmptyReply(ticket: Ticket(request, of: connection)))
+            connection.fileSystem.rename(question, EmptyReply(ticket: Ticket(request, .rename, of: connection)))
         }
     }
 
@@ -74,35 +74,35 @@ enum Callbacks {
             guard let request, let name, let connection = Connection.serving(request) else { return }
             let question = MakeNodeRequest(
                 caller: Caller(request), parent: Inode(rawValue: parent), name: FileName(name), mode: mode)
-            connection.fileSystem.makeNode(question, EntryReply(ticket: Ticket(request, of: connection)))
+            connection.fileSystem.makeNode(question, EntryReply(ticket: Ticket(request, .mknod, of: connection)))
         }
         table.mkdir = { request, parent, name, mode in
             guard let request, let name, let connection = Connection.serving(request) else { return }
             let question = MakeDirectoryRequest(
                 caller: Caller(request), parent: Inode(rawValue: parent), name: FileName(name),
                 permissions: mode & 0o7777)
-            connection.fileSystem.makeDirectory(question, EntryReply(ticket: Ticket(request, of: connection)))
+            connection.fileSystem.makeDirectory(question, EntryReply(ticket: Ticket(request, .mkdir, of: connection)))
         }
         table.symlink = { request, target, parent, name in
             guard let request, let target, let name, let connection = Connection.serving(request) else { return }
             let question = SymlinkRequest(
                 caller: Caller(request), parent: Inode(rawValue: parent), name: FileName(name),
                 target: FileName(target))
-            connection.fileSystem.symlink(question, EntryReply(ticket: Ticket(request, of: connection)))
+            connection.fileSystem.symlink(question, EntryReply(ticket: Ticket(request, .symlink, of: connection)))
         }
         table.link = { request, inode, newParent, newName in
             guard let request, let newName, let connection = Connection.serving(request) else { return }
             let question = LinkRequest(
                 caller: Caller(request), inode: Inode(rawValue: inode), newParent: Inode(rawValue: newParent),
                 newName: FileName(newName))
-            connection.fileSystem.link(question, EntryReply(ticket: Ticket(request, of: connection)))
+            connection.fileSystem.link(question, EntryReply(ticket: Ticket(request, .link, of: connection)))
         }
         table.create = { request, parent, name, mode, info in
             guard let request, let name, let info, let connection = Connection.serving(request) else { return }
             let question = CreateRequest(
                 caller: Caller(request), parent: Inode(rawValue: parent), name: FileName(name),
                 permissions: mode & 0o7777, flags: OpenFlags(rawValue: info.pointee.flags))
-            connection.fileSystem.create(question, CreateReply(ticket: Ticket(request, of: connection)))
+            connection.fileSystem.create(question, CreateReply(ticket: Ticket(request, .create, of: connection)))
         }
     }
 
@@ -112,29 +112,32 @@ enum Callbacks {
             let question = AttributesRequest(
                 caller: Caller(request), inode: Inode(rawValue: inode),
                 handle: info.map { HandleNumber(rawValue: $0.pointee.fh).handle })
-            connection.fileSystem.attributes(question, AttributesReply(ticket: Ticket(request, of: connection)))
+            connection.fileSystem.attributes(
+                question, AttributesReply(ticket: Ticket(request, .getattr, of: connection)))
         }
         table.setattr = { request, inode, stat, asked, info in
             guard let request, let stat, let connection = Connection.serving(request) else { return }
             let question = SetAttributesRequest(
                 request, inode, stat.pointee, asked, info.map { HandleNumber(rawValue: $0.pointee.fh).handle })
-            connection.fileSystem.setAttributes(question, AttributesReply(ticket: Ticket(request, of: connection)))
+            connection.fileSystem.setAttributes(
+                question, AttributesReply(ticket: Ticket(request, .setattr, of: connection)))
         }
         table.readlink = { request, inode in
             guard let request, let connection = Connection.serving(request) else { return }
             let question = NodeRequest(request, inode)
-            connection.fileSystem.readLink(question, LinkReply(ticket: Ticket(request, of: connection)))
+            connection.fileSystem.readLink(question, LinkReply(ticket: Ticket(request, .readlink, of: connection)))
         }
         table.statfs = { request, inode in
             guard let request, let connection = Connection.serving(request) else { return }
             let question = NodeRequest(request, inode)
-            connection.fileSystem.statistics(question, StatisticsReply(ticket: Ticket(request, of: connection)))
+            connection.fileSystem.statistics(
+                question, StatisticsReply(ticket: Ticket(request, .statfs, of: connection)))
         }
         table.access = { request, inode, mask in
             guard let request, let connection = Connection.serving(request) else { return }
             let question = AccessRequest(
                 caller: Caller(request), inode: Inode(rawValue: inode), mask: .init(rawValue: mask))
-            connection.fileSystem.access(question, EmptyReply(ticket: Ticket(request, of: connection)))
+            connection.fileSystem.access(question, EmptyReply(ticket: Ticket(request, .access, of: connection)))
         }
     }
 
@@ -142,7 +145,7 @@ enum Callbacks {
         table.open = { request, inode, info in
             guard let request, let info, let connection = Connection.serving(request) else { return }
             let question = OpenRequest(request, inode, info.pointee)
-            connection.fileSystem.open(question, OpenReply(ticket: Ticket(request, of: connection)))
+            connection.fileSystem.open(question, OpenReply(ticket: Ticket(request, .open, of: connection)))
         }
         table.read = { request, inode, size, offset, info in
             guard let request, let info, let connection = Connection.serving(request) else { return }
@@ -150,7 +153,7 @@ enum Callbacks {
                 caller: Caller(request), inode: Inode(rawValue: inode),
                 handle: HandleNumber(rawValue: info.pointee.fh).handle,
                 offset: UInt64(offset), size: size)
-            connection.fileSystem.read(question, ReadReply(ticket: Ticket(request, of: connection), size: size))
+            connection.fileSystem.read(question, ReadReply(ticket: Ticket(request, .read, of: connection), size: size))
         }
         table.release = { request, inode, info in
             guard let request, let info else { return }
@@ -165,7 +168,7 @@ enum Callbacks {
         table.opendir = { request, inode, info in
             guard let request, let info, let connection = Connection.serving(request) else { return }
             let question = OpenRequest(request, inode, info.pointee)
-            connection.fileSystem.openDirectory(question, OpenReply(ticket: Ticket(request, of: connection)))
+            connection.fileSystem.openDirectory(question, OpenReply(ticket: Ticket(request, .opendir, of: connection)))
         }
         table.readdir = { request, inode, size, offset, info in
             guard let request, let info else { return }
@@ -193,7 +196,8 @@ enum Callbacks {
             caller: Caller(request), inode: Inode(rawValue: inode), handle: HandleNumber(rawValue: info.fh).handle,
             offset: UInt64(bitPattern: Int64(offset)))
         let reply = DirectoryReply(
-            ticket: Ticket(request, of: connection), room: size, wantsAttributes: wantsAttributes)
+            ticket: Ticket(request, wantsAttributes ? .readdirplus : .readdir, of: connection), room: size,
+            wantsAttributes: wantsAttributes)
         connection.fileSystem.readDirectory(question, reply)
     }
 
@@ -203,24 +207,25 @@ enum Callbacks {
             let question = SetExtendedAttributeRequest(
                 caller: Caller(request), inode: Inode(rawValue: inode), name: FileName(name),
                 value: Array(UnsafeRawBufferPointer(start: value, count: size)), flags: .init(rawValue: flags))
-            connection.fileSystem.setExtendedAttribute(question, EmptyReply(ticket: Ticket(request, of: connection)))
+            connection.fileSystem.setExtendedAttribute(
+                question, EmptyReply(ticket: Ticket(request, .setxattr, of: connection)))
         }
         table.getxattr = { request, inode, name, room in
             guard let request, let name, let connection = Connection.serving(request) else { return }
             let question = ExtendedAttributeRequest(request, inode, name)
-            let reply = ValueReply(ticket: Ticket(request, of: connection), room: room)
+            let reply = ValueReply(ticket: Ticket(request, .getxattr, of: connection), room: room)
             connection.fileSystem.extendedAttribute(question, reply)
         }
         table.listxattr = { request, inode, room in
             guard let request, let connection = Connection.serving(request) else { return }
             let question = NodeRequest(request, inode)
-            let reply = ValueReply(ticket: Ticket(request, of: connection), room: room)
+            let reply = ValueReply(ticket: Ticket(request, .listxattr, of: connection), room: room)
             connection.fileSystem.listExtendedAttributes(question, reply)
         }
         table.removexattr = { request, inode, name in
             guard let request, let name, let connection = Connection.serving(request) else { return }
             let question = ExtendedAttributeRequest(request, inode, name)
-            let reply = EmptyReply(ticket: Ticket(request, of: connection))
+            let reply = EmptyReply(ticket: Ticket(request, .removexattr, of: connection))
             connection.fileSystem.removeExtendedAttribute(question, reply)
         }
     }

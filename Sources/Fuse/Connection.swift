@@ -9,6 +9,7 @@ internal import Synchronization
 final class Connection: @unchecked Sendable {
     let fileSystem: any FileSystem
     let interrupts = Interrupts()
+    let operations = Operations()
     let gate = Gate()
     private var pointer: OpaquePointer?
     /// /dev/null, opened early so that `close` cannot fail for want of descriptors.

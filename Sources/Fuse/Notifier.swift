@@ -25,6 +25,9 @@ package final class Notifier: Sendable {
     private let state = Mutex(State())
     private let news = Semaphore()
 
+    /// How much is in the queue now.
+    package var waiting: Int { state.withLock { $0.queue.count } }
+
     /// The name may now mean something else, or nothing; open files and their pages stay.
     package func invalidateEntry(parent: Inode, name: FileName) {
         add(.entry(parent: parent, name: name))

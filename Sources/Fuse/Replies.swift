@@ -33,7 +33,7 @@ package struct EntryReply: ~Copyable, Reply {
     package consuming func sendAbsent(lifetime: Double) {
         var parameter = fuse_entry_param()
         parameter.entry_timeout = lifetime
-        ticket.spend { fuse_reply_entry($0, &parameter) }
+        ticket.spend(code: ENOENT) { fuse_reply_entry($0, &parameter) }
     }
 
     package consuming func fail(_ error: Errno) {

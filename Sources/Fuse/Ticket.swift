@@ -40,21 +40,28 @@ struct Ticket: ~Copyable, @unchecked Sendable {
     // Held for as long as the answer is owed: libfuse's session must outlive its requests. Counted by hand, because a value
     // that has a deinit can be discarded only if its members need no cleaning up.
     private let connection: Unmanaged<Connection>
+    private let operation: Operation
+    private let start: Int64
 
-    init(_ request: fuse_req_t, of connection: Connection) {
+    init(_ request: fuse_req_t, _ operation: Operation, of connection: Connection) {
         self.request = request
+        self.operation = operation
         self.connection = Unmanaged.passRetained(connection)
+        start = Operations.now()
         fuse_req_interrupt_func(request, { request, _ in Callbacks.interrupt(request) }, nil)
     }
 
     /// Sends what the closure makes of the request. 0, or a negative errno when the kernel did not take it: -ENOENT when
     /// the process that asked has gone away in the meantime.
+    ///
+    /// - Parameter code: The errno that the answer says; 0 is success.
     @discardableResult
-    consuming func spend(_ answer: (fuse_req_t) -> Int32) -> Int32 {
-        let (request, connection) = (request, connection)
+    consuming func spend(code: Int32 = 0, _ answer: (fuse_req_t) -> Int32) -> Int32 {
+        let (request, connection, operation, start) = (request, connection, operation, start)
         discard self
         connection._withUnsafeGuaranteedRef { _ = $0.interrupts.take(request) }
         let result = answer(request)
+        connection._withUnsafeGuaranteedRef { $0.operations.answered(operation, code, since: start) }
         connection.release()
         return result
     }
@@ -67,7 +74,7 @@ struct Ticket: ~Copyable, @unchecked Sendable {
             case 1..<1000: error.rawValue
             default: EIO
             }
-        spend { fuse_reply_err($0, code) }
+        spend(code: code) { fuse_reply_err($0, code) }
     }
 
     borrowing func onInterrupt(_ object: any Interruptible) -> Bool {
@@ -83,6 +90,7 @@ struct Ticket: ~Copyable, @unchecked Sendable {
     deinit {
         connection._withUnsafeGuaranteedRef { _ = $0.interrupts.take(request) }
         fuse_reply_err(request, EIO)
+        connection._withUnsafeGuaranteedRef { $0.operations.answered(operation, EIO, since: start) }
         connection.release()
     }
 }

@@ -13,6 +13,8 @@ package final class StateDatabase: Sendable {
     /// library's backup wants the database to be opened again.
     package let libraryID: UUID
     package let path: String
+    /// How many changes wait for a transaction now.
+    package var waitingChanges: Int { commits.waiting }
     let steps: [String]
 
     /// Opens `directory/state.sqlite`, making directory (0700) and file (0600) when they are missing. An older one is

@@ -46,6 +46,19 @@ struct PinnedRead: Sendable {
     /// Whose blocks they are.
     var file = FileID(value: 0)
     var disk: CacheFile?
+
+    /// How much of the read is on the disk.
+    var bytesOnDisk: Int {
+        guard diskCount < count else { return length }
+        var bytes = 0
+        var left = length
+        for index in 0..<count {
+            let part = min(left, Slots.blockSize - (index == 0 ? offset : 0))
+            if slots[index] == Self.onDisk { bytes += part }
+            left -= part
+        }
+        return bytes
+    }
 }
 
 /// All that the store knows, and every decision it takes: no clock, no memory, no network, so that it can be tested
@@ -215,6 +228,7 @@ struct MediaCore: Sendable {
         counters.pinnedBlocks = slots.pinned
         counters.transfers = fetches.count
         counters.blocks = slots.used
+        counters.blocksToStore = blocksToStore
         counters.bytesReceived = bytesReceived
         return counters
     }

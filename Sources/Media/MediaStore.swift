@@ -47,6 +47,7 @@ package final class MediaStore: Sendable {
     /// Where reads go on from one server to the next.
     let relays = DispatchQueue(label: "relays", qos: .userInitiated)
     private let onHealthChange: @Sendable (Int64, ServerHealth) -> Void
+    private let delivered = DeliveredBytes()
 
     /// Makes a store and starts its thread; `shutdown` ends it.
     ///
@@ -232,7 +233,7 @@ extension MediaStore {
         case .hit(let pinned, let actions):
             // Requests for what is read next leave before the answer does.
             if !actions.isEmpty { perform(actions) }
-            if deliver(pinned, to: sink) { return nil }
+            if deliver(pinned, to: sink, hasWaited: false) { return nil }
             // What was lost is known now, so this ends.
             return read(handle, offset: offset, count: count, sink: sink, by: deadline)
         case .parked(let read, let actions):
@@ -304,7 +305,9 @@ extension MediaStore {
             case .cancel(let id):
                 if let transfer = state.withLock({ $0.transfers.removeValue(forKey: id) }) { cancel(transfer, id) }
             case .deliver(let read, let pinned):
-                if !deliver(pinned, to: read.sink) { perform(state.withLock { $0.core.again(read, at: .now) }) }
+                if !deliver(pinned, to: read.sink, hasWaited: true) {
+                    perform(state.withLock { $0.core.again(read, at: .now) })
+                }
             case .fail(let sink, let error): sink.fail(error)
             case .delayed(let sink): sink.delayed()
             case .learned(let tell, let media): tell(media)
@@ -322,9 +325,10 @@ extension MediaStore {
     /// Answers a read, unless blocks that should be on the disk are not there any more.
     ///
     /// - Returns: Whether it was answered; if not, the core knows what was lost.
-    private func deliver(_ pinned: PinnedRead, to sink: any ReadSink) -> Bool {
+    private func deliver(_ pinned: PinnedRead, to sink: any ReadSink, hasWaited: Bool) -> Bool {
         let lost = pinned.diskCount > 0 ? deliverFromDisk(pinned, to: sink) : nil
         if pinned.diskCount == 0 { sink.deliver(slab.parts(of: pinned)) }
+        if lost == nil { delivered.count(pinned, hasWaited: hasWaited) }
         guard pinned.count > 0 else { return true }
         perform(
             state.withLock { state in

@@ -7,6 +7,7 @@ struct MediaReceiver: AnswerReceiver {
 
     private let question: MediaQuestion
     private let sink: any TransferSink
+    private let meter: RequestMeter?
     /// What was promised, once the answer is accepted.
     private var expected: Int64?
     /// Bytes of the body that have arrived, those in `tail` included.
@@ -16,9 +17,10 @@ struct MediaReceiver: AnswerReceiver {
     /// Status and text of an answer that its head did not decide.
     private var doubtful: (status: Int, text: [UInt8])?
 
-    init(_ question: MediaQuestion, sink: any TransferSink) {
+    init(_ question: MediaQuestion, sink: any TransferSink, meter: RequestMeter? = nil) {
         self.question = question
         self.sink = sink
+        self.meter = meter
         tail.reserveCapacity(2 * Self.strayLength)
     }
 
@@ -42,6 +44,7 @@ struct MediaReceiver: AnswerReceiver {
             return (doubtful?.text.count ?? 0) < AnswerText.limit ? nil : doubt
         }
         guard let expected else { return nil }
+        meter?.received(.media, bytes.count)
         arrived += Int64(bytes.count)
         guard arrived <= expected else { return .refused(.contentRange) }
 
@@ -73,7 +76,9 @@ struct MediaReceiver: AnswerReceiver {
     }
 
     mutating func end(_ failure: StashError?) {
-        sink.ended(verdict(failure))
+        let verdict = verdict(failure)
+        meter?.ended(.media, verdict)
+        sink.ended(verdict)
     }
 
     private mutating func flushTail() {

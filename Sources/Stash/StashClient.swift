@@ -8,6 +8,7 @@ package final class StashClient: Sendable {
     private let graphQLTimeouts: TransferTimeouts
     private let mediaTimeouts: TransferTimeouts
     private let known: Lock<Capabilities?>
+    private let meter: RequestMeter?
 
     /// - Parameters:
     ///   - access: Address, key, trust.
@@ -16,15 +17,18 @@ package final class StashClient: Sendable {
     ///     of groups are looked for where servers since 0.27 have them.
     ///   - graphQLTimeouts: For questions.
     ///   - mediaTimeouts: For streams that do not bring their own.
+    ///   - meter: Counts the requests.
     package init(
         access: ServerAccess, engine: TransferEngine, capabilities: Capabilities? = nil,
-        graphQLTimeouts: TransferTimeouts = .graphQL, mediaTimeouts: TransferTimeouts = .media
+        graphQLTimeouts: TransferTimeouts = .graphQL, mediaTimeouts: TransferTimeouts = .media,
+        meter: RequestMeter? = nil
     ) {
         self.access = access
         self.engine = engine
         self.graphQLTimeouts = graphQLTimeouts
         self.mediaTimeouts = mediaTimeouts
         known = Lock(capabilities)
+        self.meter = meter
     }
 
     /// What is known of the server's fields: given, or from the last `describe`.
@@ -187,13 +191,25 @@ extension StashClient {
         _ document: String, _ variables: JSONObject, _ cancel: Cancellation
     ) throws(StashError) -> JSONObject {
         let body = JSONValue.object(["query": .string(document), "variables": .object(variables)]).text
+        do throws(StashError) {
+            let data = try question(Array(body.utf8), cancel)
+            meter?.ended(.api, nil)
+            return data
+        } catch {
+            meter?.ended(.api, error)
+            throw error
+        }
+    }
+
+    private func question(_ body: [UInt8], _ cancel: Cancellation) throws(StashError) -> JSONObject {
         let answer = try exchange(
             HTTPRequest(
                 url: access.address.url + "/graphql",
                 // Without this Accept servers since 0.29 answer in another media type, uncompressed (Stash 1.1).
                 headers: ["Content-Type: application/json", "Accept: application/json", "Expect:"] + keyHeader,
-                body: Array(body.utf8), acceptsGzip: true, trust: access.trust, timeouts: graphQLTimeouts),
+                body: body, acceptsGzip: true, trust: access.trust, timeouts: graphQLTimeouts),
             cancel)
+        meter?.received(.api, answer.body.count)
         return try GraphQLAnswer.data(answer, hasKey: access.apiKey != nil)
     }
 
@@ -241,8 +257,8 @@ extension StashClient {
         let question = MediaQuestion(
             range: range, expected: validator, hasKey: access.apiKey != nil,
             emptyMeansMissing: resource.emptyMeansMissing)
-        let exchange = Exchange(request, receiver: MediaReceiver(question, sink: sink))
+        let exchange = Exchange(request, receiver: MediaReceiver(question, sink: sink, meter: meter))
         engine.send(exchange)
-        return Transfer(exchange)
+        return Transfer(exchange, meter: meter)
     }
 }

@@ -26,9 +26,11 @@ extension TransferSink {
 /// One running media request, for whoever may want to end it early.
 package final class Transfer: Sendable {
     private let exchange: Exchange
+    private let meter: RequestMeter?
 
-    init(_ exchange: Exchange) {
+    init(_ exchange: Exchange, meter: RequestMeter? = nil) {
         self.exchange = exchange
+        self.meter = meter
     }
 
     /// Ends the request; may be called from any thread and more than once.
@@ -38,7 +40,9 @@ package final class Transfer: Sendable {
     /// - Returns: True when this call ended the request; false when `ended` was already delivered.
     @discardableResult
     package func cancel() -> Bool {
-        exchange.cancel()
+        let isEnded = exchange.cancel()
+        if isEnded { meter?.ended(.media, .cancelled) }
+        return isEnded
     }
 }
 

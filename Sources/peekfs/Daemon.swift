@@ -6,6 +6,7 @@ import Fuse
 import Library
 import Logging
 import Media
+import Service
 import Stash
 import Sync
 
@@ -38,6 +39,7 @@ final class Daemon: Sendable {
 
     private let lock: DaemonLock
     private let logger: Logger
+    private let metrics: DaemonMetrics
     private let workplace: Workplace
     private let index: IndexDatabase
     private let catalogue: Catalogue
@@ -58,6 +60,8 @@ final class Daemon: Sendable {
     init(_ settings: Settings) throws {
         let logger = Logger(label: "peekfs")
         self.logger = logger
+        let metrics = DaemonMetrics()
+        self.metrics = metrics
         lock = try DaemonLock(stateDirectory: settings.locations.state, mountPoint: settings.mountPoint)
         workplace = try Workplace(settings.locations)
         index = try workplace.index()
@@ -96,7 +100,10 @@ final class Daemon: Sendable {
             logger: logger,
             makeClient: { [servers] in try servers.client(of: $0) },
             derive: { [derivation] in try derivation.run() },
-            onReport: { catalogueGuard.note($0) })
+            onReport: { [servers] report in
+                metrics.note(report, of: servers.name(report.instance))
+                catalogueGuard.note(report)
+            })
     }
 
     /// Answers the kernel until the tree is unmounted, by whomever, and ends everything in order.
@@ -134,6 +141,14 @@ final class Daemon: Sendable {
 
     /// Asks all servers what is new.
     func syncNow() { scheduler.requestAll() }
+
+    /// What was counted and what is in use now, in Prometheus' text format.
+    func metricsText() throws -> String {
+        try metrics.text(
+            DaemonMetrics.Sources(
+                media: media, disk: disk, index: index, state: workplace.state, scheduler: scheduler,
+                noticesQueued: session.notifier.waiting))
+    }
 
     /// Removes what the disk has of servers that are not configured any more; counts what it has of the others.
     private func cleanDisk(keeping instances: [Instance]) {

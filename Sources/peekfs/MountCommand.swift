@@ -4,6 +4,7 @@ import Foundation
 import Fuse
 import Library
 import Logging
+import Service
 
 /// `peekfs mount`: the daemon, in the foreground unless asked otherwise.
 struct MountCommand: ParsableCommand {
@@ -97,11 +98,8 @@ struct MountCommand: ParsableCommand {
         // Before anything starts a thread.
         let signals = Signals()
         let level = Logger.Level(rawValue: logLevel.rawValue) ?? .info
-        LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = level
-            return handler
-        }
+        let form = LogLine.Form.standardError(environment: ProcessInfo.processInfo.environment)
+        LoggingSystem.bootstrap { _ in LogLine(level: level, form: form) }
         let daemon = try Daemon(settings)
         signals.watch(
             stop: { again in again ? daemon.abandon() : daemon.stop() }, reload: { daemon.syncNow() })

@@ -25,6 +25,8 @@ final class Servers: Sendable {
     private struct State {
         var instances: [InstanceNumber: Instance] = [:]
         var clients: [InstanceNumber: StashClient] = [:]
+        /// Of every instance that was ever enabled, whatever its address has been since.
+        var meters: [InstanceNumber: RequestMeter] = [:]
     }
 
     private let state = Lock(State())
@@ -44,7 +46,27 @@ final class Servers: Sendable {
     func client(of instance: Instance) throws -> StashClient {
         let (known, client) = state.withLock { ($0.instances[instance.number], $0.clients[instance.number]) }
         if let client, known?.reachedBy == instance.reachedBy { return client }
-        return StashClient(access: try ServerSettings(instance).access, engine: engine)
+        return StashClient(access: try ServerSettings(instance).access, engine: engine, meter: meter(of: instance))
+    }
+
+    /// What counts the requests to an instance.
+    private func meter(of instance: Instance) -> RequestMeter {
+        state.withLock { state in
+            if let known = state.meters[instance.number] { return known }
+            let meter = RequestMeter(server: instance.name)
+            state.meters[instance.number] = meter
+            return meter
+        }
+    }
+
+    private func followMeters(_ instances: [InstanceNumber: Instance]) {
+        let (kept, gone) = state.withLock { state in
+            let gone = state.meters.filter { instances[$0.key] == nil }
+            for number in gone.keys { state.meters[number] = nil }
+            return (state.meters, Array(gone.values))
+        }
+        for meter in gone { meter.close() }
+        for (number, meter) in kept { if let name = instances[number]?.name { meter.rename(name) } }
     }
 
     /// The client of an instance that is in use, nil when it is not.
@@ -71,12 +93,14 @@ final class Servers: Sendable {
             if old?.shownAs != new.shownAs { change.isDerivationDue = true }
             guard new.enabled, old?.enabled != true || old?.reachedBy != new.reachedBy else { continue }
             do {
-                change.connected[number] = StashClient(access: try ServerSettings(new).access, engine: engine)
+                change.connected[number] = StashClient(
+                    access: try ServerSettings(new).access, engine: engine, meter: meter(of: new))
             } catch {
                 logger.error("\(new.name): \(error.message)")
                 change.disconnected.append(number)
             }
         }
+        followMeters(after)
         state.withLock { state in
             for number in change.disconnected { state.clients[number] = nil }
             state.clients.merge(change.connected) { $1 }

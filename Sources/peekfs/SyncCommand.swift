@@ -2,6 +2,7 @@ import ArgumentParser
 import Derive
 import Foundation
 import Library
+import Service
 import Stash
 import Sync
 

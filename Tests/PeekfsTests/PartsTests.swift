@@ -1,5 +1,6 @@
 import Foundation
 import Library
+import Service
 import Sync
 import Testing
 

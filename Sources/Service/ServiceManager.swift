@@ -1,14 +1,14 @@
 import Foundation
 
 /// systemd's notifications (sd_notify(3)): one datagram to the socket that `NOTIFY_SOCKET` names.
-enum ServiceManager {
+package enum ServiceManager {
     /// Tells it that the mount is there, so that units which need it may start.
-    static func ready() { send("READY=1\nMAINPID=\(getpid())") }
+    package static func ready() { send("READY=1\nMAINPID=\(getpid())") }
 
-    static func stopping() { send("STOPPING=1") }
+    package static func stopping() { send("STOPPING=1") }
 
     /// Nothing happens when nobody asked to be told.
-    static func send(_ text: String, environment: [String: String] = ProcessInfo.processInfo.environment) {
+    package static func send(_ text: String, environment: [String: String] = ProcessInfo.processInfo.environment) {
         guard let path = environment["NOTIFY_SOCKET"], let first = path.utf8.first else { return }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)

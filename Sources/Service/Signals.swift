@@ -1,11 +1,11 @@
 import Foundation
 
 /// The signals of a daemon, taken from the process by one thread that waits for nothing else.
-struct Signals {
+package struct Signals {
     private let set: sigset_t
 
     /// Blocks the signals in this thread and, by inheritance, in all that are started later: call it before any is.
-    init() {
+    package init() {
         var set = sigset_t()
         sigemptyset(&set)
         for signal in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&set, signal) }
@@ -20,7 +20,7 @@ struct Signals {
     /// - Parameters:
     ///   - stop: For SIGTERM and SIGINT; its argument says whether it is not the first one.
     ///   - reload: For SIGHUP.
-    func watch(stop: @escaping @Sendable (_ again: Bool) -> Void, reload: @escaping @Sendable () -> Void) {
+    package func watch(stop: @escaping @Sendable (_ again: Bool) -> Void, reload: @escaping @Sendable () -> Void) {
         let set = set
         let thread = Thread {
             var waitingFor = set
