@@ -66,11 +66,13 @@ let package = Package(
             name: "Filesystem",
             dependencies: ["Fuse", "Media", "Library", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
+        .target(
+            name: "Doctor", dependencies: ["Fuse", "Stash", "Library", "DiskCache"], swiftSettings: strict),
         .executableTarget(
             name: "peekfs",
             dependencies: [
                 "Fuse", "Stash", "Library", "Derive", "Peek", "Sync", "DiskCache", "Media", "Filesystem",
-                "Prometheus", "Service", .product(name: "CoreMetrics", package: "swift-metrics"),
+                "Doctor", "Prometheus", "Service", .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
@@ -114,6 +116,8 @@ let package = Package(
             name: "MountTests",
             dependencies: ["peekfs", "FakeStash", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
+        .testTarget(
+            name: "DoctorTests", dependencies: ["Doctor", "Stash", "FakeStash", "Fuse"], swiftSettings: strict),
         .testTarget(
             name: "ServiceTests",
             dependencies: [

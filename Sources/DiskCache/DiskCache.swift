@@ -166,6 +166,9 @@ package final class DiskCache: Sendable {
         return usage
     }
 
+    /// The disk at a path, in bytes; nil when there is none.
+    package static func room(at path: String) -> (free: Int64, total: Int64)? { Disk.room(at: path) }
+
     /// What it takes, in bytes: all of it once it was looked through.
     package var room: Int64 { ledger.total }
     /// Free bytes on the disk, nil when there is none.

@@ -51,3 +51,9 @@ enum Capabilities {
         // libfuse has put the kernel's own read-ahead there, and only less could be asked for. `Session` raises it elsewhere.
     }
 }
+
+/// The libfuse that this process runs with.
+package enum LibraryVersion {
+    /// `3.14.0`
+    package static var text: String { String(cString: fuse_pkgversion()) }
+}

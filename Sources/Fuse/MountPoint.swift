@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// A directory on which a tree is, was, or will be mounted. Nothing here waits for the program that answers for what is
 /// mounted there, for that may hang or be dead.
-enum MountPoint {
+package enum MountPoint {
     /// What is to be seen at a mount point.
-    enum State: Equatable {
+    package enum State: Equatable {
         /// Nothing is mounted there.
         case free
         case mounted(MountTable.Entry)
@@ -30,7 +30,7 @@ enum MountPoint {
         return directory == "/" ? "/\(last)" : "\(directory)/\(last)"
     }
 
-    static func state(of resolved: String) throws(Errno) -> State {
+    package static func state(of resolved: String) throws(Errno) -> State {
         guard let entry = try MountTable.current().top(at: resolved) else { return .free }
         switch probe(resolved, seconds: 2) {
         case .some(.some(.notConnected)): return .stale(entry)

@@ -51,10 +51,8 @@ struct Ticket: ~Copyable, @unchecked Sendable {
         fuse_req_interrupt_func(request, { request, _ in Callbacks.interrupt(request) }, nil)
     }
 
-    /// Sends what the closure makes of the request. 0, or a negative errno when the kernel did not take it: -ENOENT when
-    /// the process that asked has gone away in the meantime.
-    ///
-    /// - Parameter code: The errno that the answer says; 0 is success.
+    /// Sends what the closure makes of the request, which says `code`: 0 for success, else an errno. Returns 0, or a negative
+    /// errno when the kernel did not take it: -ENOENT when the process that asked has gone away in the meantime.
     @discardableResult
     consuming func spend(code: Int32 = 0, _ answer: (fuse_req_t) -> Int32) -> Int32 {
         let (request, connection, operation, start) = (request, connection, operation, start)

@@ -38,6 +38,19 @@ package final class StateDatabase: Sendable {
         }
         libraryID = id
     }
+
+    /// What SQLite finds wrong with the file (`PRAGMA quick_check`); nothing when it is sound. Reads all of it.
+    package func faults() throws -> [String] {
+        try pool.read { try String.fetchAll($0, sql: "PRAGMA quick_check") }.filter { $0 != "ok" }
+    }
+}
+
+/// The SQLite that this process runs with.
+package enum LibraryVersion {
+    /// `3.40.1`
+    package static var text: String {
+        (try? DatabaseQueue().read { try String.fetchOne($0, sql: "SELECT sqlite_version()") }) ?? "unknown"
+    }
 }
 
 /// Why a database cannot be used.

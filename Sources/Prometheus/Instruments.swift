@@ -5,9 +5,7 @@ import Synchronization
 protocol Instrument: AnyObject, Sendable {
     /// Whether it was ever used; what has labels is shown only then.
     var isUsed: Bool { get }
-    /// - Parameters:
-    ///   - name: of the metric.
-    ///   - labels: as they are written, without braces; empty when there are none.
+    /// Adds its lines, with the labels as they are written, without braces; empty when there are none.
     func write(_ name: String, _ labels: String, to text: inout String)
 }
 

@@ -52,7 +52,7 @@ package final class RequestMeter: Sendable {
         counters.withLock { $0.destroy() }
     }
 
-    /// - Parameter error: nil when all is well.
+    /// No error: all is well.
     func ended(_ purpose: Purpose, _ error: StashError?) {
         let place = error?.place ?? 0
         let counter = counters.withLock { $0.requests[purpose.rawValue][place] }

@@ -213,6 +213,14 @@ extension StashClient {
         return try GraphQLAnswer.data(answer, hasKey: access.apiKey != nil)
     }
 
+    /// Asks for what a server gives to everybody, and keeps the key.
+    func anonymous(_ path: String, _ cancel: Cancellation) throws(StashError) -> WholeAnswer {
+        let request = HTTPRequest(
+            url: access.address.url + path, headers: ["Accept: */*"], body: nil, acceptsGzip: false,
+            trust: access.trust, timeouts: graphQLTimeouts)
+        return try exchange(request, cancel)
+    }
+
     /// Sends a request and blocks until its answer is there whole.
     private func exchange(_ request: HTTPRequest, _ cancel: Cancellation) throws(StashError) -> WholeAnswer {
         let reply = Reply()

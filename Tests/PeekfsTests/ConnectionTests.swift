@@ -87,6 +87,26 @@ struct ConnectionTests {
         let report = try tested.json(as: Report.self)
         #expect(report.code == example.code)
         #expect(report.ok == (example.status == 0))
+
+        let examined = try await peekfs.run("doctor", "--json")
+        let diagnosis = try examined.json(as: Examined.self)
+        let problems = diagnosis.findings.filter { $0.weight == "problem" && $0.subject.hasPrefix("untested") }
+        #expect(problems.isEmpty == (example.status == 0), "\(diagnosis)")
+        #expect(problems.allSatisfy { $0.mend?.isEmpty == false })
+        #expect(problems.isEmpty || examined.status != 0)
+        if let key = example.key { #expect(!examined.output.contains(key)) }
+    }
+
+    private struct Examined: Decodable {
+        struct Found: Decodable {
+            let subject: String
+            let weight: String
+            let message: String
+            let mend: String?
+        }
+
+        let ok: Bool
+        let findings: [Found]
     }
 
     @Test func `a sync of two servers succeeds, and says when one of them does not`() async throws {

@@ -335,3 +335,15 @@ import Testing
         #expect(resource.path(hasGroups: false) == path.replacing("/group/", with: "/movie/"))
     }
 }
+
+struct HTTPDateTests {
+    @Test(
+        arguments: [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777), ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777), ("Sun, 66 Nov 1994 08:49:37 GMT", nil), ("yesterday", nil),
+            ("", nil),
+        ] as [(String, Int64?)])
+    func `the time of a Date header`(text: String, seconds: Int64?) {
+        #expect(StashClient.seconds(httpDate: text) == seconds)
+    }
+}

@@ -16,8 +16,9 @@ struct TidyTests {
         "Filesystem": ["Fuse", "Media", "Library"],
         "peekfs": [
             "Fuse", "Stash", "Library", "Derive", "Peek", "Sync", "DiskCache", "Media",
-            "Filesystem", "Prometheus", "Service",
+            "Filesystem", "Doctor", "Prometheus", "Service",
         ],
+        "Doctor": ["Fuse", "Stash", "Library", "DiskCache"],
         "Prometheus": [],
         "Service": [],
         "FakeStash": [],
@@ -33,7 +34,10 @@ struct TidyTests {
         "CCurl": ["Stash"],
         "CXattr": ["soak"],
         "ArgumentParser": ["peekfs", "fake-stash"],
-        "Foundation": ["Stash", "Sync", "Library", "Derive", "Peek", "Service", "peekfs", "FakeStash", "fake-stash", "soak"],
+        "Foundation": [
+            "Stash", "Sync", "Library", "Derive", "Peek", "Service", "Doctor", "peekfs", "FakeStash", "fake-stash",
+            "soak",
+        ],
         "CoreMetrics": ["Fuse", "Stash", "Media", "Prometheus", "peekfs"],
         "NIOCore": ["FakeStash"],
         "NIOPosix": ["FakeStash"],
