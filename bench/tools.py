@@ -85,6 +85,8 @@ ALL = {tool.__name__: tool for tool in (nginx, rclone, httpdirfs, memfs, passthr
 def gather(place):
     """Paths by name, of all that could be had; what could not is said, and rows do without."""
     place.mkdir(parents=True, exist_ok=True)
+    # Programs run in other directories are told of it, and apt takes a relative path for one below its own.
+    place = place.resolve()
     found = {}
     for name, tool in ALL.items():
         try:

@@ -15,6 +15,11 @@ static inline int cxxhash_punch(int descriptor, off_t offset, off_t length) {
     return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
 }
 
+// Gives a range within the file its room, all of it or none. fallocate(2).
+static inline int cxxhash_reserve(int descriptor, off_t offset, off_t length) {
+    return fallocate(descriptor, FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
 // Waits for the pages of a range that are being written, none if it lies behind the end, and fails if pages of the file could
 // not be written since it was opened (SYNC_FILE_RANGE_WAIT_BEFORE of sync_file_range(2) is 1).
 static inline int cxxhash_write_errors(int descriptor, off_t offset) {

@@ -20,23 +20,37 @@ extension MediaStore {
         }
     }
 
-    /// Has a block written, on the thread for that.
+    /// Has a block written, on the thread for that, and with it those that come before the thread is free.
     func store(_ job: BlockToStore) {
-        let key = cacheKey(job.key)
-        writer.async { [self] in
-            let file = write(job, key)
-            perform(state.withLock { $0.core.stored(job, file != nil, in: file, at: .now) })
+        let isFirst = blocksToWrite.withLock { blocks in
+            blocks.append(job)
+            return blocks.count == 1
+        }
+        if isFirst { writer.async { [self] in writeBlocks() } }
+    }
+
+    private func writeBlocks() {
+        let jobs = blocksToWrite.withLock { blocks in
+            defer { blocks = [] }
+            return blocks
+        }
+        for run in jobs.runs {
+            let file = write(run)
+            perform(
+                state.withLock { state in
+                    run.flatMap { state.core.stored($0, file != nil, in: file, at: .now) }
+                })
             if file != nil { disk?.trim() }
         }
     }
 
-    private func write(_ job: BlockToStore, _ key: CacheKey?) -> CacheFile? {
-        guard let disk, let key else { return nil }
-        let version = CacheVersion(job.version)
-        // Blocks that came before this one may have made the file meanwhile.
-        let known = job.disk ?? disk.open(key).flatMap { $0.version == version ? $0 : nil }
+    private func write(_ run: [BlockToStore]) -> CacheFile? {
+        guard let disk, let first = run.first, let key = cacheKey(first.key) else { return nil }
+        let version = CacheVersion(first.version)
+        // Blocks that came before these may have made the file meanwhile.
+        let known = first.disk ?? disk.open(key).flatMap { $0.version == version ? $0 : nil }
         guard let file = known ?? disk.create(key, version) else { return nil }
-        return file.write(block: job.block, slab.bytes(of: job.slot, at: 0, job.count)) ? file : nil
+        return file.write(from: first.block, run.map { slab.bytes(of: $0.slot, at: 0, $0.count) }) ? file : nil
     }
 
     /// Answers a read of which at least one block is on the disk.
@@ -92,5 +106,25 @@ extension MediaStore {
         }
         sink.deliver(parts)
         return nil
+    }
+}
+
+extension [BlockToStore] {
+    /// How many blocks are written at once at most: a MiB.
+    private static var longestRun: Int { 16 }
+
+    /// The same in runs of blocks that follow one another in one file.
+    fileprivate var runs: [[BlockToStore]] {
+        var runs: [[BlockToStore]] = []
+        for job in sorted(by: { ($0.file.value, $0.block) < ($1.file.value, $1.block) }) {
+            if let last = runs.last?.last, last.file == job.file, last.generation == job.generation,
+                last.block + 1 == job.block, runs[runs.count - 1].count < Self.longestRun
+            {
+                runs[runs.count - 1].append(job)
+            } else {
+                runs.append([job])
+            }
+        }
+        return runs
     }
 }

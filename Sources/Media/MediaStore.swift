@@ -7,6 +7,10 @@ package import Stash
 /// A read of bytes in memory is answered on the caller's thread. Every other read is parked here, and the thread that
 /// receives the last missing byte answers it; no thread ever waits for a server.
 package final class MediaStore: Sendable {
+    /// From how many bytes on an answer is given by another thread than the one that receives: to copy fewer takes no longer than
+    /// to wake one.
+    private static let handOver = 256 << 10
+
     /// The longest read in bytes: the most pages the kernel puts into one request (256, `fuse_i.h`), 4 KiB each.
     package static let maximumRead = 1 << 20
 
@@ -44,6 +48,11 @@ package final class MediaStore: Sendable {
     let disk: DiskCache?
     /// Where blocks are written to the disk, one after the other.
     let writer = DispatchQueue(label: "disk cache", qos: .utility)
+    /// Blocks that wait for the writer.
+    let blocksToWrite = Lock<[BlockToStore]>([])
+    /// Where what came from a server is given to those who waited for much of it. Copying an answer into the kernel takes as long as
+    /// receiving it, so the thread that receives goes on meanwhile.
+    private let answers = DispatchQueue(label: "answers", qos: .userInitiated, attributes: .concurrent)
     /// Where reads go on from one server to the next.
     let relays = DispatchQueue(label: "relays", qos: .userInitiated)
     private let onHealthChange: @Sendable (Int64, ServerHealth) -> Void
@@ -202,7 +211,8 @@ package final class MediaStore: Sendable {
         for probe in probes { probe.cancel() }
         perform(actions)
         timekeeper.stop()
-        // What is being written is whole then.
+        // Nobody is answered after this, and what is being written is whole.
+        answers.sync(flags: .barrier) {}
         writer.sync {}
     }
 }
@@ -305,8 +315,10 @@ extension MediaStore {
             case .cancel(let id):
                 if let transfer = state.withLock({ $0.transfers.removeValue(forKey: id) }) { cancel(transfer, id) }
             case .deliver(let read, let pinned):
-                if !deliver(pinned, to: read.sink, hasWaited: true) {
-                    perform(state.withLock { $0.core.again(read, at: .now) })
+                if pinned.length >= Self.handOver || pinned.diskCount > 0 {
+                    answers.async { [self] in answer(read, pinned) }
+                } else {
+                    answer(read, pinned)
                 }
             case .fail(let sink, let error): sink.fail(error)
             case .delayed(let sink): sink.delayed()
@@ -319,6 +331,13 @@ extension MediaStore {
                 guard let key = cacheKey(key) else { continue }
                 writer.async { [disk] in disk?.remove(key) }
             }
+        }
+    }
+
+    /// Answers a read that was parked.
+    private func answer(_ read: MediaCore.Read, _ pinned: PinnedRead) {
+        if !deliver(pinned, to: read.sink, hasWaited: true) {
+            perform(state.withLock { $0.core.again(read, at: .now) })
         }
     }
 

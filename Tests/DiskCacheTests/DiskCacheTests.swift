@@ -69,10 +69,27 @@ private func isRight(_ file: CacheFile, _ block: Int64, _ expected: [UInt8]) -> 
     }
 }
 
+/// Writes blocks, neighbours together: one to five at once.
 private func write(_ file: CacheFile, _ version: String, _ blocks: some Sequence<Int64>) -> Bool {
-    blocks.allSatisfy { block in
-        contents[version]?[Int(block)].withUnsafeBytes { file.write(block: block, $0) } == true
+    guard let bytes = contents[version] else { return false }
+    var rest = Array(blocks)[...]
+    while let first = rest.first {
+        let most = Int.random(in: 1...5)
+        let run = rest.prefix(most).enumerated().prefix { $1 == first + Int64($0) }.map(\.element)
+        rest = rest.dropFirst(run.count)
+        let joined = run.flatMap { bytes[Int($0)] }
+        let isWritten = joined.withUnsafeBytes { joined in
+            var start = 0
+            return file.write(
+                from: first,
+                run.map { block in
+                    defer { start += bytes[Int(block)].count }
+                    return UnsafeRawBufferPointer(rebasing: joined[start..<start + bytes[Int(block)].count])
+                })
+        }
+        if !isWritten { return false }
     }
+    return true
 }
 
 /// Reads all that is granted, and compares every byte of it.
@@ -209,7 +226,7 @@ private func verify(_ file: CacheFile, _ version: String) -> [Int64] {
         let file = try #require(cache.create(CacheKey(folder: "server", name: "large"), large))
         let bytes = [UInt8](repeating: 7, count: CacheFile.blockSize)
         for block in 0..<Int64(512) {
-            #expect(bytes.withUnsafeBytes { file.write(block: block, $0) })
+            #expect(bytes.withUnsafeBytes { file.write(from: block, [$0]) })
             if block == 0 { #expect(file.pin(0..<1) == nil) }
             cache.trim()
         }
@@ -308,7 +325,7 @@ private func verify(_ file: CacheFile, _ version: String) -> [Int64] {
         }
         for _ in 0..<100 {
             for block in 0..<Int64(11) {
-                _ = expected[Int(block)].withUnsafeBytes { file.write(block: block, $0) }
+                _ = expected[Int(block)].withUnsafeBytes { file.write(from: block, [$0]) }
             }
             usleep(200)
             file.giveBack(extent: 0)
