@@ -28,6 +28,12 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         // The HTTP/1.1 server below FakeStash, which has to misbehave down to single bytes and resets.
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        // The HTTP server of the control API: routing, streaming bodies, graceful ends; without reading its configuration from
+        // files, which needs another library.
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        // The vocabulary of HTTP that Hummingbird speaks.
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
     ],
     targets: [
         .systemLibrary(name: "CFuse", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
@@ -68,11 +74,23 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Doctor", dependencies: ["Fuse", "Stash", "Library", "DiskCache"], swiftSettings: strict),
+        .target(
+            name: "Control",
+            dependencies: [
+                "Library", "Sync", "Media", "Stash",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: strict),
         .executableTarget(
             name: "peekfs",
             dependencies: [
                 "Fuse", "Stash", "Library", "Derive", "Peek", "Sync", "DiskCache", "Media", "Filesystem",
-                "Doctor", "Prometheus", "Service", .product(name: "CoreMetrics", package: "swift-metrics"),
+                "Control", "Doctor", "Prometheus", "Service", .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),

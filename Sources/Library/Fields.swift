@@ -1,7 +1,7 @@
 import GRDB
 
 /// One value that a server said about a thing. What is blank is no value.
-package enum FieldValue: Sendable, Hashable, Encodable {
+package enum FieldValue: Sendable, Hashable, Codable {
     case text(String)
     case integer(Int64)
     case number(Double)
@@ -38,6 +38,21 @@ package enum FieldValue: Sendable, Hashable, Encodable {
 
     private static func folded(_ text: String) -> String {
         NameRules.key(text.split(whereSeparator: \.isWhitespace).joined(separator: " "))
+    }
+
+    /// What `encode` wrote; a thing comes back as its name.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        self =
+            if let value = try? container.decode(Bool.self) {
+                .flag(value)
+            } else if let value = try? container.decode(Int64.self) {
+                .integer(value)
+            } else if let value = try? container.decode(Double.self) {
+                .number(value)
+            } else {
+                .text(try container.decode(String.self))
+            }
     }
 
     package func encode(to encoder: any Encoder) throws {

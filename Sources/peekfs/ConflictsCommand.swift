@@ -1,4 +1,5 @@
 import ArgumentParser
+import Control
 import Foundation
 import Library
 
@@ -48,11 +49,11 @@ struct ConflictsCommand: ParsableCommand {
     /// The servers' names are enough on a line: an entity has one member of each.
     private static func printText(_ conflict: EntityConflict) {
         let names = conflict.members.map(\.name).joined(separator: ", ")
-        Output.line("\(conflict.kind.word)  '\(Output.plain(conflict.title))'  (\(names))")
+        Output.line("\(conflict.kind.word)  '\(Words.plain(conflict.title))'  (\(names))")
         let servers = Dictionary(uniqueKeysWithValues: conflict.members.map { ($0.ref, $0.instance ?? "?") })
         for field in conflict.fields {
             for (place, said) in field.said.enumerated() {
-                let text = Output.plain(said.value.text)
+                let text = Words.plain(said.value.text)
                 let cut = text.count > longest ? text.prefix(longest) + "…" : text[...]
                 Output.line(
                     "  \(place == 0 ? field.name + ":" : "")  \(servers[said.from] ?? "?"): \(cut)"
@@ -69,7 +70,7 @@ struct ConflictsCommand: ParsableCommand {
         let choice = refusal.clash ?? [refusal.first, refusal.second]
         for thing in choice {
             Output.line(
-                "  to keep \(thing.id) \(Merging.title(thing.title)) out: peekfs merge split \(Output.shellQuoted(thing.id))"
+                "  to keep \(thing.id) \(Merging.title(thing.title)) out: peekfs merge split \(Words.shellQuoted(thing.id))"
             )
         }
     }

@@ -1,3 +1,4 @@
+import Control
 import Library
 import Stash
 import Sync

@@ -1,3 +1,4 @@
+import Control
 import Derive
 import DiskCache
 import Filesystem
@@ -13,7 +14,7 @@ import Sync
 /// The one place where everything is built, started and stopped.
 ///
 /// Up, each step needing those before it: the lock of the state directory, databases, transfers, media, the file system,
-/// the mount, syncs, and the watch over what other processes change. Down is the other way round, except that reads
+/// syncs, the control API, the mount, and the watch over what other processes change. Down is the other way round, except that reads
 /// which wait for a server are failed as soon as the mount is gone, so that nobody waits for the network.
 final class Daemon: Sendable {
     struct Settings: Sendable {
@@ -23,6 +24,8 @@ final class Daemon: Sendable {
         let mountOptions: MountOptions
         /// No bytes: nothing is kept on the disk.
         let diskLimits: DiskCacheLimits
+        /// Where it can be asked besides its socket.
+        let listen: LoopbackAddress?
     }
 
     private struct State {
@@ -52,6 +55,7 @@ final class Daemon: Sendable {
     private let derivation: Derivation
     private let scheduler: SyncScheduler
     private let catalogueGuard: CatalogueGuard
+    private let control: ControlServer
     private let state: Lock<State>
     private let wake = DispatchSemaphore(value: 0)
     private let watchEnded = DispatchSemaphore(value: 0)
@@ -81,13 +85,6 @@ final class Daemon: Sendable {
         filesystem = PeekFilesystem(
             catalogue: catalogue, media: media, uid: getuid(), gid: getgid(), logger: logger)
 
-        if try Unmount.repair(at: settings.mountPoint) {
-            logger.notice("\(settings.mountPoint) was still mounted by a daemon that died; it was freed")
-        }
-        session = try Session(
-            fileSystem: filesystem, mountPoint: settings.mountPoint, options: settings.mountOptions)
-        lock.note(mountPoint: session.mountPoint)
-
         derivation = Derivation(state: workplace.state, index: index)
         let catalogueGuard = CatalogueGuard(
             media: media, servers: servers, state: workplace.state, logger: logger,
@@ -104,6 +101,24 @@ final class Daemon: Sendable {
                 metrics.note(report, of: servers.name(report.instance))
                 catalogueGuard.note(report)
             })
+
+        control = ControlServer(
+            routes: ControlRoutes(workplace: workplace).all, socket: settings.locations.controlSocket, logger: logger)
+        do {
+            // Before the mount: what cannot be listened on is said while nothing has happened yet.
+            try control.start(
+                loopback: try settings.listen.map { ($0, try Entrance.token(stateDirectory: settings.locations.state)) }
+            )
+            if try Unmount.repair(at: settings.mountPoint) {
+                logger.notice("\(settings.mountPoint) was still mounted by a daemon that died; it was freed")
+            }
+            session = try Session(
+                fileSystem: filesystem, mountPoint: settings.mountPoint, options: settings.mountOptions)
+        } catch {
+            control.stop()
+            throw error
+        }
+        lock.note(mountPoint: session.mountPoint, socket: control.socket, page: control.listening?.url)
     }
 
     /// Answers the kernel until the tree is unmounted, by whomever, and ends everything in order.
@@ -112,6 +127,9 @@ final class Daemon: Sendable {
         thread.name = "watch"
         thread.start()
         logger.notice("mounted on \(session.mountPoint)")
+        if let address = control.listening {
+            logger.notice("the page is at \(address.url); `peekfs page` prints its address with the token")
+        }
         let outcome = Result { try session.run() }
         ServiceManager.stopping()
         media.shutdown()
@@ -119,6 +137,7 @@ final class Daemon: Sendable {
         wake.signal()
         // The tables may be computed just now, which takes its time; what is not committed is computed again.
         _ = watchEnded.wait(timeout: .now() + .seconds(2))
+        control.stop()
         scheduler.stop()
         engine.stop()
         logger.notice("unmounted from \(session.mountPoint)")

@@ -10,6 +10,10 @@ final class DaemonLock: Sendable {
         let mountPoint: String
         /// Unix seconds.
         let since: Int64
+        /// Where it can be asked; nil while it is starting.
+        let socket: String?
+        /// The address of the page, where there is one.
+        let page: String?
     }
 
     private let descriptor: Int32
@@ -36,9 +40,14 @@ final class DaemonLock: Sendable {
 
     /// Writes who holds the lock.
     ///
-    /// - Parameter mountPoint: Absolute; once it is mounted as the kernel has it, without symbolic links.
-    func note(mountPoint: String) {
-        let holder = Holder(pid: getpid(), mountPoint: mountPoint, since: Int64(Date().timeIntervalSince1970))
+    /// - Parameters:
+    ///   - mountPoint: Absolute; once it is mounted as the kernel has it, without symbolic links.
+    ///   - socket: Where it can be asked from now on.
+    ///   - page: The address of the page, where there is one.
+    func note(mountPoint: String, socket: String? = nil, page: String? = nil) {
+        let holder = Holder(
+            pid: getpid(), mountPoint: mountPoint, since: Int64(Date().timeIntervalSince1970), socket: socket,
+            page: page)
         guard let data = try? JSONEncoder().encode(holder) + Data("\n".utf8) else { return }
         ftruncate(descriptor, 0)
         _ = data.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }

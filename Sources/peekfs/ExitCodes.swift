@@ -1,3 +1,4 @@
+import Control
 import Foundation
 
 /// How a command ends. The numbers are those of `sysexits.h`, so that scripts can tell a typing error (64) from a server
@@ -32,6 +33,27 @@ enum ExitStatus: Int32 {
     case noPermission = 77
     /// EX_CONFIG: something must be set up first, here or at the server.
     case configuration = 78
+}
+
+extension ExitStatus {
+    /// How a command ends whose request ended in a problem.
+    init(_ code: Problem.Code) {
+        self =
+            switch code {
+            case .usage: .usage
+            case .contradiction: .contradiction
+            case .notFound: .notFound
+            case .noHost: .noHost
+            case .unavailable: .unavailable
+            case .exists: .exists
+            case .busy: .busy
+            case .notStash: .notStash
+            case .noPermission, .forbidden, .unauthorised: .noPermission
+            case .configuration: .configuration
+            case .ioError: .ioError
+            case .software, .http: .software
+            }
+    }
 }
 
 /// Why a command failed, for a person: one lower-case sentence, and what can be done about it.

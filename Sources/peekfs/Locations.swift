@@ -1,14 +1,17 @@
 import ArgumentParser
+import Control
 import Foundation
 
 /// Where people's data and what the servers said are kept.
 struct Locations: Equatable, Sendable {
-    /// Precious: `state.sqlite` and `daemon.lock`.
+    /// Precious: `state.sqlite`; with `daemon.lock` and `control.token`.
     let state: String
     /// Can be deleted: `index.sqlite`, `sync-*.lock`, `daemon.log`, `blocks/`.
     let cache: String
     /// Blocks of media files, which can be deleted, too.
     var blocks: String { cache + "/blocks" }
+    /// Where a daemon can be asked.
+    let controlSocket: String
 
     /// What the command line says, else `PEEKFS_STATE_DIR` and `PEEKFS_CACHE_DIR`, else the directories of the XDG base
     /// directory specification, which wants relative values of its variables to be ignored.
@@ -25,6 +28,9 @@ struct Locations: Equatable, Sendable {
         }
         state = try chosen(stateOption, "PEEKFS_STATE_DIR", xdg: "XDG_DATA_HOME", fallback: ".local/share")
         cache = try chosen(cacheOption, "PEEKFS_CACHE_DIR", xdg: "XDG_CACHE_HOME", fallback: ".cache")
+        let usual = try? chosen(nil, "", xdg: "XDG_DATA_HOME", fallback: ".local/share")
+        controlSocket = Entrance.socketPath(
+            stateDirectory: state, isDefault: state == usual, environment: environment)
     }
 
     /// `HOME`, or what the user database says: mount(8) runs helpers at boot without `HOME`.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Control
 import Derive
 import Foundation
 import Library
@@ -134,11 +135,11 @@ extension MergeCommand {
             let views = try pairs.prefix(limit).map { try SuggestionView($0, catalogue) }
             if json { return try Output.json(SuggestionsView(total: pairs.count, suggestions: views)) }
             for view in views {
-                let reasons = view.reasons.map { Output.plain($0.text) }.joined(separator: "; ")
+                let reasons = view.reasons.map { Words.plain($0.text) }.joined(separator: "; ")
                 let titles = "\(Merging.title(view.first.title)) | \(Merging.title(view.second.title))"
                 Output.line("# \(view.first.kind)  \(titles):  \(reasons)")
                 Output.line(
-                    "peekfs merge link \(Output.shellQuoted(view.first.id)) \(Output.shellQuoted(view.second.id))")
+                    "peekfs merge link \(Words.shellQuoted(view.first.id)) \(Words.shellQuoted(view.second.id))")
             }
             if views.isEmpty, pairs.isEmpty {
                 Output.note("nothing on one server resembles something on another that it is not joined with")
@@ -175,7 +176,7 @@ struct Merging {
     }
 
     /// A title on a line, or what to say when there is none.
-    static func title(_ title: String?) -> String { title.map { "'\(Output.plain($0))'" } ?? "(not in the index)" }
+    static func title(_ title: String?) -> String { title.map { "'\(Words.plain($0))'" } ?? "(not in the index)" }
 
     /// Decides, computes what follows, and says which evidence is refused because of it.
     func change<Result>(_ decide: () throws -> Result) throws -> Result {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Control
 import DiskCache
 import Foundation
 import Fuse
@@ -38,6 +39,18 @@ struct MountCommand: ParsableCommand {
     var cacheSize: ByteCount?
     @Option(help: ArgumentHelp("After how many days without use a file is no longer kept there.", valueName: "days"))
     var cacheAge = 30
+    @Option(
+        help: ArgumentHelp(
+            "Show the page and answer programs on this port of this machine, too; `peekfs page` prints the address.",
+            valueName: "127.0.0.1:port"),
+        transform: { text in
+            do throws(Problem) {
+                return try LoopbackAddress(text)
+            } catch {
+                throw ValidationError(error.detail + (error.hint.map { "; \($0)" } ?? ""))
+            }
+        })
+    var listen: LoopbackAddress?
     @Option(help: ArgumentHelp("The least important messages to show.", valueName: "level"))
     var logLevel = LogLevel.info
     /// In the child of `--background`: the parent waits on `Background.readyDescriptor`.
@@ -66,7 +79,7 @@ struct MountCommand: ParsableCommand {
         for list in options { try mountOptions.add(list) }
         let settings = Daemon.Settings(
             locations: locations, mountPoint: Locations.absolute(mountPoint), mountOptions: mountOptions,
-            diskLimits: diskLimits(locations))
+            diskLimits: diskLimits(locations), listen: listen)
         let log = locations.cache + "/daemon.log"
         guard place == .foreground || reportWhenMounted else {
             try Files.makePrivateDirectory(locations.cache)
@@ -115,6 +128,7 @@ struct MountCommand: ParsableCommand {
         words += ["--log-level", logLevel.rawValue]
         words += ["--cache-age", "\(cacheAge)"]
         if let cacheSize { words += ["--cache-size", "\(cacheSize.bytes)"] }
+        if let listen { words += ["--listen", "\(listen)"] }
         if allowOther { words.append("--allow-other") }
         for list in options { words += ["-o", list] }
         return words

@@ -7,7 +7,7 @@ import Foundation
 /// The first field of the line is free text; servers are configured with `peekfs instance`.
 enum MountHelper {
     /// Options of fstab that are options of `peekfs mount`; all others are judged by the Fuse module.
-    private static let named: Set = ["state-dir", "cache-dir", "log-level"]
+    private static let named: Set = ["state-dir", "cache-dir", "log-level", "listen"]
 
     /// Reads all arguments, the program's name first.
     ///

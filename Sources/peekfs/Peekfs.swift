@@ -18,7 +18,7 @@ struct Peekfs: AsyncParsableCommand {
         subcommands: [
             MountCommand.self, UnmountCommand.self, InstanceCommand.self, SyncCommand.self, StatusCommand.self,
             MergeCommand.self, ConflictsCommand.self, CacheCommand.self, BackupCommand.self, RestoreCommand.self,
-            ImportPeekCommand.self, DoctorCommand.self,
+            ImportPeekCommand.self, DoctorCommand.self, PageCommand.self,
         ])
 
     static func main() async {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Control
 import Foundation
 import Fuse
 import Library
@@ -48,14 +49,9 @@ enum Program {
     static func explained(_ error: any Error) -> CommandError? {
         switch error {
         case let error as CommandError: error
-        case let error as InstanceError: explained(error)
-        case let error as EntityNameError: explained(error)
-        case let error as DecisionError: explained(error)
-        case let error as StoreError:
-            switch error {
-            case .newer: CommandError(.configuration, error.description)
-            case .unusable: CommandError(.ioError, error.description)
-            }
+        case let error as Problem: CommandError(ExitStatus(error.code), error.detail, hint: error.hint)
+        case is InstanceError, is EntityNameError, is DecisionError, is StoreError:
+            explained(Problem(explaining: error))
         case let error as BackupError: explained(error)
         case let error as PeekError: explained(error)
         case let error as MountOptionError: CommandError(.usage, "\(error)", hint: "see `peekfs mount --help`")
@@ -111,42 +107,6 @@ enum Program {
             CommandError(
                 .ioError, error.description, hint: "Peek keeps it as peek-stash-browser.db in its data directory")
         case .inUse: CommandError(.busy, error.description, hint: "stop Peek, or try again")
-        }
-    }
-
-    private static func explained(_ error: InstanceError) -> CommandError {
-        switch error {
-        case .noSuchInstance: CommandError(.notFound, error.description)
-        case .nameTaken: CommandError(.exists, error.description, hint: "change it with `peekfs instance set`")
-        case .changedMeanwhile: CommandError(.busy, error.description, hint: "look at it and try again")
-        case .badName: CommandError(.usage, error.description)
-        case .nothingToAdopt: CommandError(.busy, error.description, hint: "see `peekfs instance list`")
-        }
-    }
-
-    private static func explained(_ error: EntityNameError) -> CommandError {
-        switch error {
-        case .badForm:
-            CommandError(.usage, error.description, hint: "`getfattr -n user.peekfs.id FILE` shows it on the mount")
-        case .noSuchInstance: CommandError(.notFound, error.description)
-        case .noSuchKind: CommandError(.usage, error.description)
-        }
-    }
-
-    private static func explained(_ error: DecisionError) -> CommandError {
-        func quoted(_ names: String...) -> String { names.map(Output.shellQuoted).joined(separator: " ") }
-        return switch error {
-        case .sameServer, .differentKinds: CommandError(.usage, error.description)
-        case .unknown: CommandError(.notFound, error.description, hint: "if it is new, run `peekfs sync` first")
-        case .contradicts(let a, let b, _, _):
-            CommandError(
-                .contradiction, error.description,
-                hint: "take that one back with `peekfs merge undo \(quoted(a, b))` if it is wrong")
-        case .alreadyLinked, .alreadySplit: CommandError(.exists, error.description, hint: "see `peekfs merge list`")
-        case .notLinked, .notSplit(_, .none):
-            CommandError(.notFound, error.description, hint: "see `peekfs merge list`")
-        case .notSplit(let name, .some(let other)):
-            CommandError(.notFound, error.description, hint: "peekfs merge undo \(quoted(name, other))")
         }
     }
 }

@@ -1,3 +1,4 @@
+import Control
 import Foundation
 import Library
 import Logging
@@ -96,7 +97,7 @@ final class Servers: Sendable {
                 change.connected[number] = StashClient(
                     access: try ServerSettings(new).access, engine: engine, meter: meter(of: new))
             } catch {
-                logger.error("\(new.name): \(error.message)")
+                logger.error("\(new.name): \(error.detail)")
                 change.disconnected.append(number)
             }
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Control
 import Derive
 import Foundation
 import Library

@@ -14,9 +14,10 @@ struct TidyTests {
         "Media": ["Stash", "DiskCache"],
         "Sync": ["Stash", "Library"],
         "Filesystem": ["Fuse", "Media", "Library"],
+        "Control": ["Library", "Sync", "Media", "Stash"],
         "peekfs": [
             "Fuse", "Stash", "Library", "Derive", "Peek", "Sync", "DiskCache", "Media",
-            "Filesystem", "Doctor", "Prometheus", "Service",
+            "Filesystem", "Control", "Doctor", "Prometheus", "Service",
         ],
         "Doctor": ["Fuse", "Stash", "Library", "DiskCache"],
         "Prometheus": [],
@@ -35,12 +36,15 @@ struct TidyTests {
         "CXattr": ["soak"],
         "ArgumentParser": ["peekfs", "fake-stash"],
         "Foundation": [
-            "Stash", "Sync", "Library", "Derive", "Peek", "Service", "Doctor", "peekfs", "FakeStash", "fake-stash",
+            "Stash", "Sync", "Library", "Derive", "Peek", "Service", "Doctor", "Control", "peekfs", "FakeStash", "fake-stash",
             "soak",
         ],
         "CoreMetrics": ["Fuse", "Stash", "Media", "Prometheus", "peekfs"],
-        "NIOCore": ["FakeStash"],
-        "NIOPosix": ["FakeStash"],
+        "Hummingbird": ["Control"],
+        "HummingbirdCore": ["Control"],
+        "HTTPTypes": ["Control"],
+        "NIOCore": ["FakeStash", "Control"],
+        "NIOPosix": ["FakeStash", "Control"],
         "NIOHTTP1": ["FakeStash"],
     ]
 

@@ -1,19 +1,19 @@
-import Foundation
-import Library
+package import Foundation
+package import Library
 
 /// A thing in JSON, the same wherever one is shown:
 /// `{"id":"attic:scene:123","instance":"attic","instanceId":"<uuid>","kind":"scene","localId":123,"title":"…"}`.
 /// `instance` and `instanceId` are missing when the server was removed, `title` when the index has no such thing.
-struct ThingView: Encodable {
-    let id: String
-    let instance: String?
-    let instanceId: String?
-    let kind: String
+package struct ThingView: Codable, Sendable {
+    package let id: String
+    package let instance: String?
+    package let instanceId: String?
+    package let kind: String
     /// What the server itself calls `id`.
-    let localId: Int64
-    let title: String?
+    package let localId: Int64
+    package let title: String?
 
-    init(_ thing: NamedThing) {
+    package init(_ thing: NamedThing) {
         id = thing.name
         instance = thing.instance
         instanceId = thing.instanceID?.uuidString.lowercased()
@@ -25,15 +25,15 @@ struct ThingView: Encodable {
 
 /// A decision by hand: `{"decision":"link"|"split","things":[…],"madeAt":"<time>","inEffect":true}`, with `reason` (a clause)
 /// when it is not in effect.
-struct DecisionView: Encodable {
-    let decision: String
+package struct DecisionView: Codable, Sendable {
+    package let decision: String
     /// Two of a link, one of a split.
-    let things: [ThingView]
-    let madeAt: Date
-    let inEffect: Bool
-    let reason: String?
+    package let things: [ThingView]
+    package let madeAt: Date
+    package let inEffect: Bool
+    package let reason: String?
 
-    init(_ outcome: DecisionOutcome) {
+    package init(_ outcome: DecisionOutcome) {
         switch outcome.decision.what {
         case .link: decision = "link"
         case .split: decision = "split"
@@ -53,18 +53,18 @@ struct DecisionView: Encodable {
 
 /// Two things that may be one: `{"first":…,"second":…,"score":90,"reasons":[{"code":"same-name","text":"same name"}]}`.
 /// The score only sorts. A reason that speaks against it says so in its text.
-struct SuggestionView: Encodable {
-    struct Reason: Encodable {
-        let code: String
-        let text: String
+package struct SuggestionView: Codable, Sendable {
+    package struct Reason: Codable, Sendable {
+        package let code: String
+        package let text: String
     }
 
-    let first: ThingView
-    let second: ThingView
-    let score: Int
-    let reasons: [Reason]
+    package let first: ThingView
+    package let second: ThingView
+    package let score: Int
+    package let reasons: [Reason]
 
-    init(_ pair: Suggestions.Pair, _ catalogue: Catalogue) throws {
+    package init(_ pair: Suggestions.Pair, _ catalogue: Catalogue) throws {
         first = ThingView(try catalogue.thing(pair.first))
         second = ThingView(try catalogue.thing(pair.second))
         score = pair.score
@@ -73,32 +73,37 @@ struct SuggestionView: Encodable {
 }
 
 /// A page of suggestions with the number of all.
-struct SuggestionsView: Encodable {
-    let total: Int
-    let suggestions: [SuggestionView]
+package struct SuggestionsView: Codable, Sendable {
+    package let total: Int
+    package let suggestions: [SuggestionView]
+
+    package init(total: Int, suggestions: [SuggestionView]) {
+        self.total = total
+        self.suggestions = suggestions
+    }
 }
 
 /// An entity about which its servers disagree:
 /// `{"kind":"performer","title":"…","members":[…],"fields":[{"field":"country","shown":{"from":"attic:performer:1",
 /// "value":"DE"},"said":[{"from":…,"value":…},…]}]}`. `members` and `said` are in priority order.
-struct ConflictView: Encodable {
-    struct Said: Encodable {
-        let from: String
-        let value: FieldValue
+package struct ConflictView: Codable, Sendable {
+    package struct Said: Codable, Sendable {
+        package let from: String
+        package let value: FieldValue
     }
 
-    struct Field: Encodable {
-        let field: String
-        let shown: Said
-        let said: [Said]
+    package struct Field: Codable, Sendable {
+        package let field: String
+        package let shown: Said
+        package let said: [Said]
     }
 
-    let kind: String
-    let title: String
-    let members: [ThingView]
-    let fields: [Field]
+    package let kind: String
+    package let title: String
+    package let members: [ThingView]
+    package let fields: [Field]
 
-    init(_ conflict: EntityConflict) {
+    package init(_ conflict: EntityConflict) {
         kind = conflict.kind.word
         title = conflict.title
         members = conflict.members.map(ThingView.init)
@@ -110,15 +115,15 @@ struct ConflictView: Encodable {
 
 /// Evidence that was not followed: `{"evidence":"link"|"stash-id"|"file","text":"…","first":…,"second":…,"clash":[…]}`.
 /// `clash` are the two of one server that would have become one; it is missing when nothing stands in the way any more.
-struct RefusalView: Encodable {
-    let evidence: String
-    let text: String
-    let first: ThingView
-    let second: ThingView
-    let clash: [ThingView]?
-    let explanation: String
+package struct RefusalView: Codable, Sendable {
+    package let evidence: String
+    package let text: String
+    package let first: ThingView
+    package let second: ThingView
+    package let clash: [ThingView]?
+    package let explanation: String
 
-    init(_ refusal: RefusedEvidence, _ catalogue: Catalogue) throws {
+    package init(_ refusal: RefusedEvidence, _ catalogue: Catalogue) throws {
         let first = try catalogue.thing(refusal.first)
         let second = try catalogue.thing(refusal.second)
         let clash = try refusal.clash.map { try catalogue.things($0) }
@@ -134,8 +139,8 @@ struct RefusalView: Encodable {
         let what =
             switch refusal.strength {
             case .hand: "are linked by hand"
-            case .stashID: "both have the id \(Output.plain(refusal.text))"
-            case .file: "have equal files (\(Output.plain(refusal.text)))"
+            case .stashID: "both have the id \(Words.plain(refusal.text))"
+            case .file: "have equal files (\(Words.plain(refusal.text)))"
             }
         var sentence = "\(first.name) and \(second.name) \(what)"
         if refusal.first.instance == refusal.second.instance {
@@ -150,11 +155,18 @@ struct RefusalView: Encodable {
 }
 
 /// Everything that `peekfs conflicts --json` prints.
-struct ConflictsView: Encodable {
+package struct ConflictsView: Codable, Sendable {
     /// Entities with a conflict, on this page or not.
-    let total: Int
+    package let total: Int
     /// Fields over all of them.
-    let totalFields: Int
-    let conflicts: [ConflictView]
-    let refused: [RefusalView]
+    package let totalFields: Int
+    package let conflicts: [ConflictView]
+    package let refused: [RefusalView]
+
+    package init(total: Int, totalFields: Int, conflicts: [ConflictView], refused: [RefusalView]) {
+        self.total = total
+        self.totalFields = totalFields
+        self.conflicts = conflicts
+        self.refused = refused
+    }
 }
