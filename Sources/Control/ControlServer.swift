@@ -51,8 +51,7 @@ package final class ControlServer: Sendable {
 
     /// Listens from when this returns. It blocks, and must not be called on a thread of the concurrency runtime.
     ///
-    /// - Parameters:
-    ///   - loopback: Where besides the socket, with the token that is wanted there.
+    /// - Parameter loopback: Where besides the socket, with the token that is wanted there.
     /// - Throws: `Problem` when an address cannot be had.
     package func start(loopback: (address: LoopbackAddress, token: String)? = nil) throws {
         threads.start()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Control
 import Doctor
 import Foundation
 import Fuse
@@ -89,18 +90,18 @@ struct DoctorCommand: ParsableCommand {
 
     private static func findings(of instance: Instance, _ engine: TransferEngine) -> [Finding] {
         guard instance.enabled else { return [.fine("enabled", "it is disabled, so nothing is asked of it")] }
-        do throws(CommandError) {
+        do throws(Problem) {
             return ServerExamination(try ServerSettings(instance).access, engine: engine).findings()
         } catch {
-            return [.problem("address", .files, error.message, mend: error.hint ?? "give it another address")]
+            return [.problem("address", .files, error.detail, mend: error.hint ?? "give it another address")]
         }
     }
 
     private func print(_ examination: Examination, _ paint: Paint) {
-        Output.line(paint.bold(Output.plain(examination.subject)))
+        Output.line(paint.bold(Words.plain(examination.subject)))
         for finding in examination.findings {
-            Output.line("  \(paint.mark(finding.weight)) \(Output.plain(finding.sentence))")
-            if let mend = finding.mend { Output.line("    \(Output.plain(mend))") }
+            Output.line("  \(paint.mark(finding.weight)) \(Words.plain(finding.sentence))")
+            if let mend = finding.mend { Output.line("    \(Words.plain(mend))") }
         }
     }
 }

@@ -36,7 +36,8 @@ struct TidyTests {
         "CXattr": ["soak"],
         "ArgumentParser": ["peekfs", "fake-stash"],
         "Foundation": [
-            "Stash", "Sync", "Library", "Derive", "Peek", "Service", "Doctor", "Control", "peekfs", "FakeStash", "fake-stash",
+            "Stash", "Sync", "Library", "Derive", "Peek", "Service", "Doctor", "Control", "peekfs", "FakeStash",
+            "fake-stash",
             "soak",
         ],
         "CoreMetrics": ["Fuse", "Stash", "Media", "Prometheus", "peekfs"],
