@@ -86,6 +86,9 @@ package final class PeekFilesystem: FileSystem {
         notifier?.invalidateInode(node.inode)
     }
 
+    /// What the kernel is still to be told to forget.
+    package var noticesQueued: Int { state.withLock { $0.notifier }?.waiting ?? 0 }
+
     package func sessionBegan(notifier: Notifier) { state.withLock { $0.notifier = notifier } }
 
     package func sessionEnded() {

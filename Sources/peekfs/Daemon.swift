@@ -42,7 +42,6 @@ final class Daemon: Sendable {
 
     private let lock: DaemonLock
     private let logger: Logger
-    private let metrics: DaemonMetrics
     private let workplace: Workplace
     private let index: IndexDatabase
     private let catalogue: Catalogue
@@ -65,7 +64,6 @@ final class Daemon: Sendable {
         let logger = Logger(label: "peekfs")
         self.logger = logger
         let metrics = DaemonMetrics()
-        self.metrics = metrics
         lock = try DaemonLock(stateDirectory: settings.locations.state, mountPoint: settings.mountPoint)
         workplace = try Workplace(settings.locations)
         index = try workplace.index()
@@ -102,8 +100,12 @@ final class Daemon: Sendable {
                 catalogueGuard.note(report)
             })
 
+        let measured = DaemonMetrics.Sources(
+            media: media, disk: disk, index: index, state: workplace.state, scheduler: scheduler,
+            filesystem: filesystem)
         control = ControlServer(
-            routes: ControlRoutes(workplace: workplace).all, socket: settings.locations.controlSocket, logger: logger)
+            routes: ControlRoutes(workplace: workplace).all + [metrics.route(measured)],
+            socket: settings.locations.controlSocket, logger: logger)
         do {
             // Before the mount: what cannot be listened on is said while nothing has happened yet.
             try control.start(
@@ -160,14 +162,6 @@ final class Daemon: Sendable {
 
     /// Asks all servers what is new.
     func syncNow() { scheduler.requestAll() }
-
-    /// What was counted and what is in use now, in Prometheus' text format.
-    func metricsText() throws -> String {
-        try metrics.text(
-            DaemonMetrics.Sources(
-                media: media, disk: disk, index: index, state: workplace.state, scheduler: scheduler,
-                noticesQueued: session.notifier.waiting))
-    }
 
     /// Removes what the disk has of servers that are not configured any more; counts what it has of the others.
     private func cleanDisk(keeping instances: [Instance]) {

@@ -1,5 +1,7 @@
+import Control
 import CoreMetrics
 import DiskCache
+import Filesystem
 import Foundation
 import Library
 import Media
@@ -81,24 +83,33 @@ final class DaemonMetrics: Sendable {
 
 extension DaemonMetrics {
     /// Where the numbers are that are looked up.
-    struct Sources {
+    struct Sources: Sendable {
         let media: MediaStore
         let disk: DiskCache?
         let index: IndexDatabase
         let state: StateDatabase
         let scheduler: SyncScheduler
-        let noticesQueued: Int
+        let filesystem: PeekFilesystem
+    }
+
+    /// `GET /metrics`.
+    func route(_ sources: Sources) -> Route {
+        Route(
+            .get, "/metrics", docs: Docs("What is counted, for Prometheus"),
+            .blocking { [self] _ in
+                Answer(body: Data(try text(sources).utf8), type: MetricsRegistry.contentType)
+            })
     }
 
     /// Everything, in Prometheus' text format.
-    func text(_ sources: Sources) throws -> String {
+    private func text(_ sources: Sources) throws -> String {
         let media = sources.media.counters()
         set("peekfs_open_files", media.handles)
         set("peekfs_parked_reads", media.parkedReads)
         set("peekfs_memory_blocks", media.blocks)
         set("peekfs_transfers", media.transfers)
         set("peekfs_cache_writes_queued", media.blocksToStore)
-        set("peekfs_kernel_notices_queued", sources.noticesQueued)
+        set("peekfs_kernel_notices_queued", sources.filesystem.noticesQueued)
         set("peekfs_ratings_queued", sources.state.waitingChanges)
         set("peekfs_cache_limit_bytes", Int(sources.disk?.limits.bytes ?? 0))
         if let disk = sources.disk {
