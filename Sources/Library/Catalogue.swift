@@ -293,8 +293,11 @@ package final class Catalogue: Sendable {
         }
     }
 
-    private static let sidecarColumns =
-        "s.*, m.number AS member, m.modified FROM sidecar s JOIN member m USING (instance, kind, id)"
+    /// What a pass has just read, and what is of a disabled server, has no number (yet): it is in no listing.
+    private static let sidecarColumns = """
+        s.*, m.number AS member, m.modified
+        FROM sidecar s JOIN member m ON m.instance = s.instance AND m.kind = s.kind AND m.id = s.id AND m.number IS NOT NULL
+        """
 
     /// One sidecar of a member.
     package func sidecar(_ member: NodeNumber, _ kind: SidecarKind, position: Int64) throws -> SidecarEntry? {

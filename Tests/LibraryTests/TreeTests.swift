@@ -36,6 +36,16 @@ import Testing
         #expect(try box.names(.instance(b), .scene) == ["Berry Scene.mp4"])
     }
 
+    @Test func `what a pass has just read stands nowhere before it was worked out`() throws {
+        let world = try World(servers: ["a"])
+        world.servers["a"]?.things[.scene]?[1] = World.Thing(title: "One")
+        try world.sync("a")
+        let ref = try #require(world.ref(World.Place(server: "a", kind: .scene, id: 1)))
+        try world.index.store([SidecarRecord(ref: ref, kind: .funscript, size: 10, learnedFor: "now")])
+        #expect(try world.catalogue.sidecars(of: .merged).isEmpty)
+        #expect(try world.catalogue.sidecars(of: .instance(ref.instance)).isEmpty)
+    }
+
     @Test func `a shared stash id makes one entity whose numbers and names hold`() throws {
         let box = try Sandbox()
         let a = try box.instance("a")
