@@ -132,7 +132,7 @@ let package = Package(
             ], swiftSettings: strict),
         .testTarget(
             name: "MountTests",
-            dependencies: ["peekfs", "FakeStash", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["peekfs", "FakeStash", "CXattr", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
         .testTarget(
             name: "DoctorTests", dependencies: ["Doctor", "Stash", "FakeStash", "Fuse"], swiftSettings: strict),

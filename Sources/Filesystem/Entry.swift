@@ -17,6 +17,8 @@ struct Appearance: Sendable {
     /// The user who mounts.
     let uid: UInt32
     let gid: UInt32
+    /// Which edition of a file it is at present.
+    let editions: Editions
 
     /// Seconds. Names and attributes change when a sync commits or a person changes the servers, which has to be seen
     /// within two seconds; asking again costs some microseconds and no server.
@@ -37,8 +39,10 @@ struct Appearance: Sendable {
     }
 
     func entryAttributes(_ entry: Entry) -> EntryAttributes {
-        EntryAttributes(
-            attributes(entry), entryLifetime: Self.lifetime, attributeLifetime: Self.lifetime)
+        let edition = editions.current(entry.node)
+        return EntryAttributes(
+            attributes(entry), inode: edition == 0 ? nil : entry.node.inode(edition: edition),
+            entryLifetime: Self.lifetime, attributeLifetime: Self.lifetime)
     }
 }
 

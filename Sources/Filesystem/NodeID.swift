@@ -4,7 +4,8 @@ import Library
 /// Which node of the tree: the inode *is* the address, so no table has to remember what the kernel was told, and the
 /// number is the same after a restart.
 ///
-/// 64 bits: what it is (8), a scope or a place among several (16), a number (40).
+/// 64 bits: what it is (8), a scope or a place among several (16), a number (40). Of files, the first 8 bits of the number are the
+/// edition: the kernel knows each of them as an inode of its own (`Editions`), while stat(2) shows that of edition 0 at all times.
 enum NodeID: Hashable, Sendable {
     case root
     case readme
@@ -42,17 +43,20 @@ enum NodeID: Hashable, Sendable {
     }
 
     private static let numberBits: UInt64 = 40
+    private static let editionBits: UInt64 = 8
     private static let placeBits: UInt64 = 16
 
-    var inode: Inode {
+    var inode: Inode { inode(edition: 0) }
+
+    func inode(edition: UInt8) -> Inode {
         if self == .root { return .root }
         let parts = self.parts
+        let room = Self.numberBits - (hasEditions ? Self.editionBits : 0)
         precondition(
-            parts.place >> Self.placeBits == 0 && parts.number >> Self.numberBits == 0,
-            "a number that does not fit into an inode")
+            parts.place >> Self.placeBits == 0 && parts.number >> room == 0, "a number that does not fit into an inode")
         return Inode(
             rawValue: parts.type << (Self.numberBits + Self.placeBits) | UInt64(parts.place) << Self.numberBits
-                | UInt64(parts.number))
+                | (hasEditions ? UInt64(edition) << room : 0) | UInt64(parts.number))
     }
 
     private var parts: Parts {
@@ -75,6 +79,19 @@ enum NodeID: Hashable, Sendable {
         }
     }
 
+    /// Whether its bytes are those of a server, which may replace them.
+    private var hasEditions: Bool {
+        switch self {
+        case .media, .picture, .caption, .funscript: true
+        default: false
+        }
+    }
+
+    /// Which edition an inode number of the node stands for; 0 where there are none.
+    func edition(_ inode: Inode) -> UInt8 {
+        hasEditions ? UInt8(truncatingIfNeeded: inode.rawValue >> (Self.numberBits - Self.editionBits)) : 0
+    }
+
     /// nil for a number that no node has.
     init?(_ inode: Inode) {
         if inode == .root {
@@ -86,6 +103,7 @@ enum NodeID: Hashable, Sendable {
         let value = Int64(raw & (1 << Self.numberBits - 1))
         let scope = Scope(rawValue: place)
         let number = NodeNumber(value)
+        let ofFile = NodeNumber(value & (1 << Int64(Self.numberBits - Self.editionBits) - 1))
         switch raw >> (Self.numberBits + Self.placeBits) {
         case 1: self = .readme
         case 2: self = .instances
@@ -97,10 +115,10 @@ enum NodeID: Hashable, Sendable {
         case 6: self = .images(scope, number)
         case 7: self = .galleries(scope, number)
         case 8: self = .folder(InstanceNumber(place), value)
-        case 9: self = .media(number)
-        case 10: self = .picture(number)
-        case 11: self = .caption(number, position: place)
-        case 12: self = .funscript(number)
+        case 9: self = .media(ofFile)
+        case 10: self = .picture(ofFile)
+        case 11: self = .caption(ofFile, position: place)
+        case 12: self = .funscript(ofFile)
         case 13: self = .childLink(scope, number)
         case 14: self = .galleryLink(scope, number)
         default: return nil

@@ -7,10 +7,12 @@ final class OpenFile: Sendable {
     private let media: MediaHandle
     /// The size that the kernel was told before the open was answered.
     private let toldSize: Int64
+    private let expiry: Expiry
 
-    init(_ media: MediaHandle, toldSize: Int64) {
+    init(_ media: MediaHandle, toldSize: Int64, _ expiry: Expiry) {
         self.media = media
         self.toldSize = toldSize
+        self.expiry = expiry
     }
 
     /// Answers now when the bytes are in memory, else when they arrive, the kernel interrupts, or the deadline passes.
@@ -23,10 +25,19 @@ final class OpenFile: Sendable {
         // The kernel fills a short answer inside the size that it believes with zeros. Where the server has less than was
         // told, what is missing is an error and no content.
         let promised = Int(clamping: min(Int64(count), max(0, toldSize - offset)))
-        let parked = ParkedRead(reply, promised: promised)
+        let parked = ParkedRead(reply, promised: promised, expiry)
         guard let ticket = media.read(offset: offset, count: count, sink: parked) else { return }
         parked.wait(with: ticket)
     }
+}
+
+/// Whether an open file turned out to be another edition than the kernel knows it as (`Editions`); then it gives no bytes.
+final class Expiry: Sendable {
+    private let flag = Atomic(false)
+
+    var isOver: Bool { flag.load(ordering: .acquiring) }
+
+    func end() { flag.store(true, ordering: .releasing) }
 }
 
 /// A read that may have to wait: the reply is taken out exactly once, by the bytes, an error or an interrupt.
@@ -39,9 +50,11 @@ private final class ParkedRead: ReadSink, Interruptible {
     private let state: Mutex<State>
     /// Bytes that there have to be.
     private let promised: Int
+    private let expiry: Expiry
 
-    init(_ reply: consuming ReadReply, promised: Int) {
+    init(_ reply: consuming ReadReply, promised: Int, _ expiry: Expiry) {
         self.promised = promised
+        self.expiry = expiry
         state = Mutex(State(reply: reply, ticket: nil))
     }
 
@@ -49,7 +62,7 @@ private final class ParkedRead: ReadSink, Interruptible {
 
     func deliver(_ parts: [UnsafeRawBufferPointer]) {
         guard let reply = take() else { return }
-        guard parts.reduce(0, { $0 + $1.count }) >= promised else {
+        guard !expiry.isOver, parts.reduce(0, { $0 + $1.count }) >= promised else {
             reply.fail(.stale)
             return
         }
@@ -58,7 +71,7 @@ private final class ParkedRead: ReadSink, Interruptible {
 
     func deliver(file descriptor: Int32, offset: Int64, count: Int) {
         guard let reply = take() else { return }
-        guard count >= promised else {
+        guard !expiry.isOver, count >= promised else {
             reply.fail(.stale)
             return
         }
@@ -67,7 +80,7 @@ private final class ParkedRead: ReadSink, Interruptible {
 
     func fail(_ error: MediaError) {
         guard let reply = take() else { return }
-        reply.fail(Errno(error))
+        reply.fail(expiry.isOver ? .stale : Errno(error))
     }
 
     /// From now on an interrupt ends the wait; one that came before does it here.
@@ -100,6 +113,7 @@ final class PendingOpen: Interruptible {
     }
 
     private let state: Mutex<State>
+    private let expiry = Expiry()
     /// What the index says: the size that counts when the server does not answer in time.
     private let knownSize: Int64
 
@@ -135,9 +149,17 @@ final class PendingOpen: Interruptible {
         finish()
     }
 
-    func interrupted() {
+    /// It is another edition than it was opened as: the kernel, which looks the name up again, opens the right one.
+    func expire() {
+        expiry.end()
+        end(.stale)
+    }
+
+    func interrupted() { end(.interrupted) }
+
+    private func end(_ errno: Errno) {
         guard let reply = state.withLock({ $0.reply.take() }) else { return }
-        reply.fail(.interrupted)
+        reply.fail(errno)
         // Let go outside of the lock: closing may call `ready`.
         let handle = state.withLock { $0.handle.take() }
         withExtendedLifetime(handle) {}
@@ -151,7 +173,7 @@ final class PendingOpen: Interruptible {
             state.handle = nil
             return Answer(
                 reply: reply, handle: handle, outcome: outcome, knownSize: knownSize,
-                options: state.isShorter ? .directIO : [])
+                options: state.isShorter ? .directIO : [], expiry: expiry)
         }
         answer?.send()
     }
@@ -163,13 +185,14 @@ final class PendingOpen: Interruptible {
         let outcome: Result<LearnedMedia?, MediaError>
         let knownSize: Int64
         let options: OpenOptions
+        let expiry: Expiry
 
         consuming func send() {
             let told = (try? outcome.get())?.size ?? knownSize
             switch outcome {
             // A server that is down: pages that the kernel has can still be read, all else fails at the read.
             case .success, .failure(.unavailable), .failure(.timedOut), .failure(.noMemory):
-                reply.send(OpenFile(handle, toldSize: told), options)
+                reply.send(OpenFile(handle, toldSize: told, expiry), options)
             case .failure(let error): reply.fail(Errno(error))
             }
         }

@@ -15,23 +15,13 @@ package final class PeekFilesystem: FileSystem {
     private let catalogue: Catalogue
     private let media: MediaStore
     private let errands = Errands()
+    private let editions = Editions()
     private let state = Mutex(State())
 
     private struct State {
         var notifier: Notifier?
         /// Bytes and files for statfs, until the tree changes.
         var statistics: (bytes: Int64, files: Int64)?
-        /// What the kernel may have pages of: everything that was opened and is not forgotten.
-        var versions: [NodeID: Version] = [:]
-    }
-
-    /// Pages of another version must go.
-    private struct Version: Equatable {
-        /// Which file of which server the node stood for, and the size that the index had.
-        var source: MediaSource
-        var modified: Int64
-        /// The server's word.
-        var learned: String
     }
 
     /// Makes the file system; it serves requests once a session is started with it.
@@ -41,49 +31,40 @@ package final class PeekFilesystem: FileSystem {
         self.catalogue = catalogue
         self.media = media
         self.logger = logger
-        appearance = Appearance(uid: uid, gid: gid)
+        appearance = Appearance(uid: uid, gid: gid, editions: editions)
         attributes = ExtendedAttributes(catalogue: catalogue)
         tree = Tree(
             catalogue: catalogue, changed: ChangeTime(Int64(time(nil))), sizes: LearnedSizes(),
             down: { Set(media.down.map { InstanceNumber($0) }) })
     }
 
-    /// To be called when the index or the instances changed: the kernel forgets pages of files that have another version
-    /// now. Names and attributes it asks again within a second by itself.
+    /// To be called when the index or the instances changed: files that have another version now are others to the kernel. Names
+    /// and attributes it asks again within a second by itself.
     package func libraryChanged() {
         attributes.forget()
         tree.changed.value = max(tree.changed.value, Int64(time(nil)))
-        let (notifier, versions) = state.withLock { state in
-            state.statistics = nil
-            return (state.notifier, state.versions)
-        }
-        for (node, version) in versions {
-            guard let now = try? source(of: node), now.source != version.source || now.modified != version.modified
-            else { continue }
-            state.withLock {
-                $0.versions[node]?.source = now.source
-                $0.versions[node]?.modified = now.modified
-            }
-            forget(node, version.source, notifier)
+        state.withLock { $0.statistics = nil }
+        for (node, content) in editions.contents {
+            guard let now = try? source(of: node) else { continue }
+            // What was learned and is not in the index yet is no news.
+            let size = tree.sizes.size(of: node) ?? now.source.size ?? 0
+            guard now.source.resized(to: size) != content.source || now.modified != content.modified else { continue }
+            replace(node, content.source)
         }
     }
 
     /// To be called when a server turned out to be another one: whatever the kernel has of its files may be of others. Not
     /// on a thread that answers the kernel.
     package func forgetContent(of instance: InstanceNumber) {
-        let (notifier, versions) = state.withLock { state in
-            let known = state.versions.filter { $0.value.source.server == instance.rawValue }
-            for node in known.keys { state.versions[node] = nil }
-            return (state.notifier, known)
+        for (node, content) in editions.contents where content.source.server == instance.rawValue {
+            replace(node, content.source)
         }
-        for (node, version) in versions { forget(node, version.source, notifier) }
     }
 
-    private func forget(_ node: NodeID, _ source: MediaSource, _ notifier: Notifier?) {
+    private func replace(_ node: NodeID, _ source: MediaSource) {
         tree.sizes.forget(node)
-        // Its parked reads are answered first: the kernel waits for their pages.
+        editions.replace(node)
         media.forget(source)
-        notifier?.invalidateInode(node.inode)
     }
 
     /// What the kernel is still to be told to forget.
@@ -99,9 +80,11 @@ package final class PeekFilesystem: FileSystem {
 
     // MARK: Nodes
 
-    /// The inode's node, or ENOENT for a number that no node has.
+    /// The inode's node, or ENOENT for a number that no node has. With ESTALE, for a file that was replaced, the kernel looks the
+    /// name up again.
     private func node(_ inode: Inode) throws -> NodeID {
         guard let node = NodeID(inode) else { throw Errno.noEntry }
+        guard node.edition(inode) == editions.current(node) else { throw Errno.stale }
         return node
     }
 
@@ -130,7 +113,7 @@ package final class PeekFilesystem: FileSystem {
     package func forget(_ inode: Inode, lookups: UInt64) {
         // The number itself says which node it is, so nothing was counted; but its pages are gone now.
         guard let node = NodeID(inode) else { return }
-        state.withLock { $0.versions[node] = nil }
+        editions.forget(node, node.edition(inode))
     }
 
     package func attributes(_ request: AttributesRequest, _ reply: consuming AttributesReply) {
@@ -195,7 +178,8 @@ package final class PeekFilesystem: FileSystem {
                 reply.send(OpenText(Tree.readme))
                 return
             }
-            guard let opened = try source(of: node) else { throw Errno.noEntry }
+            guard var opened = try source(of: node) else { throw Errno.noEntry }
+            opened.edition = node.edition(request.inode)
             let pending = PendingOpen(reply, knownSize: tree.sizes.size(of: node) ?? opened.source.size ?? 0)
             pending.opened(open(opened, pending))
         } catch { reply.fail(errno(error, "open")) }
@@ -205,7 +189,8 @@ package final class PeekFilesystem: FileSystem {
         let learned: @Sendable (LearnedMedia) -> Void = { [weak self] in self?.learned($0, of: opened, pending) }
         let ready: @Sendable (Result<LearnedMedia?, MediaError>) -> Void = { pending.ready($0) }
         guard let entry = opened.media else { return media.open(opened.source, learned: learned, ready: ready) }
-        return media.open(Self.replica(entry), learned: learned, ready: ready) { [catalogue, logger] in
+        let copied: @Sendable () -> Bool = { [weak self] in self?.copied(entry, of: opened, pending) ?? false }
+        return media.open(Self.replica(entry), learned: learned, copied: copied, ready: ready) { [catalogue, logger] in
             do {
                 return try catalogue.equals(of: entry.number).map(Self.replica)
             } catch {
@@ -226,6 +211,17 @@ package final class PeekFilesystem: FileSystem {
         let modified: Int64
         /// Of scenes and images; the size of the others was the server's own word.
         var media: MediaEntry?
+        /// As which it is open.
+        var edition: UInt8 = 0
+
+        /// What its bytes are: as the index knows the file, or as the server said.
+        func content(_ learned: LearnedMedia? = nil) -> Editions.Content {
+            let size = learned?.size ?? source.size ?? 0
+            let isIndexed = learned?.isIndexed ?? true
+            return Editions.Content(
+                source: source.resized(to: size), modified: modified,
+                bytes: isIndexed ? "\(size) bytes of \(modified)" : learned?.version ?? "")
+        }
     }
 
     /// The node's own file.
@@ -273,21 +269,17 @@ package final class PeekFilesystem: FileSystem {
     /// The server said what the file is. Comes before the first byte, on the thread that moves all bytes.
     private func learned(_ media: LearnedMedia, of opened: Opened, _ pending: PendingOpen) {
         let node = opened.node
+        let verdict = editions.settle(node, opened.edition, opened.content(media))
+        if verdict == .outdated { return pending.expire() }
         // What the kernel was told, which need not be what the index says.
         let shown = tree.sizes.size(of: node) ?? opened.source.size
-        let isResized = media.size != shown
-        let version = Version(
-            source: opened.source.resized(to: media.size), modified: opened.modified, learned: media.version)
-        let (before, notifier) = state.withLock { state in
-            (state.versions.updateValue(version, forKey: node), state.notifier)
-        }
-        let isOther = before.map { $0.learned != media.version } ?? false
-        if isResized { tree.sizes.note(media.size, for: node) }
-        // With other bytes all pages go, with another size only the attributes; and who opens waits for that, so that
-        // neither an old page nor an old size is seen behind the open.
-        if isOther || isResized, let notifier {
+        if media.size != shown { tree.sizes.note(media.size, for: node) }
+        if verdict == .other {
+            pending.expire()
+        } else if media.size != shown, let notifier = state.withLock({ $0.notifier }) {
+            // Who opens waits for that, so that no old size is seen behind the open.
             pending.hold(isShorter: media.size < shown ?? 0)
-            notifier.invalidateInode(node.inode, offset: isOther ? 0 : -1) { pending.letGo() }
+            notifier.invalidateInode(node.inode(edition: opened.edition), offset: -1) { pending.letGo() }
         }
         guard let entry = opened.media, media.size != entry.size || media.version != entry.validator else { return }
         errands.run { [catalogue, logger, tree] in
@@ -299,6 +291,13 @@ package final class PeekFilesystem: FileSystem {
                 logger.warning("the size of a file could not be remembered: \(error)")
             }
         }
+    }
+
+    /// Bytes will come from another server, which has the file as the index knows it; false when what is open is another one.
+    private func copied(_ entry: MediaEntry, of opened: Opened, _ pending: PendingOpen) -> Bool {
+        let isSame = editions.settle(opened.node, opened.edition, opened.content()) == .same
+        if !isSame { pending.expire() }
+        return isSame
     }
 
     package func read(_ request: ReadRequest, _ reply: consuming ReadReply) {

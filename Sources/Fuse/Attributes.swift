@@ -110,6 +110,8 @@ package struct FileAttributes: Hashable, Sendable {
 /// of its inode, until `forget` gives the count back.
 package struct EntryAttributes: Hashable, Sendable {
     package var attributes: FileAttributes
+    /// By which number the kernel knows it; what stat(2) shows is that of the attributes.
+    package var inode: Inode
     /// Tells two nodes apart that had the same inode number one after the other.
     package var generation: UInt64
     /// Seconds for which the name may be taken from the kernel's cache. 0 asks again each time.
@@ -118,9 +120,11 @@ package struct EntryAttributes: Hashable, Sendable {
     package var attributeLifetime: Double
 
     package init(
-        _ attributes: FileAttributes, generation: UInt64 = 0, entryLifetime: Double, attributeLifetime: Double
+        _ attributes: FileAttributes, inode: Inode? = nil, generation: UInt64 = 0, entryLifetime: Double,
+        attributeLifetime: Double
     ) {
         self.attributes = attributes
+        self.inode = inode ?? attributes.inode
         self.generation = generation
         self.entryLifetime = entryLifetime
         self.attributeLifetime = attributeLifetime
@@ -128,7 +132,7 @@ package struct EntryAttributes: Hashable, Sendable {
 
     var parameter: fuse_entry_param {
         var parameter = fuse_entry_param()
-        parameter.ino = attributes.inode.rawValue
+        parameter.ino = inode.rawValue
         parameter.generation = generation
         parameter.attr = attributes.stat
         parameter.attr_timeout = attributeLifetime

@@ -32,17 +32,23 @@ package struct LearnedMedia: Hashable, Sendable {
     ///
     /// The same file learned twice with equal texts has equal bytes, so pages in the kernel may be kept between opens.
     package let version: String
-
-    package init(size: Int64, version: String) {
-        self.size = size
-        self.version = version
-    }
+    /// Whether it is the very file that the server's scan has seen (`Replica`).
+    package let isIndexed: Bool
+    let lastModified: String?
 }
 
 extension LearnedMedia {
     init(_ validator: Validator) {
         self.init(
             size: validator.total,
-            version: "\(validator.total) \(validator.etag ?? "-") \(validator.lastModified ?? "-")")
+            version: "\(validator.total) \(validator.etag ?? "-") \(validator.lastModified ?? "-")",
+            isIndexed: false, lastModified: validator.lastModified)
+    }
+
+    /// The same, held against what the index knows of the file.
+    func compared(with file: Replica) -> LearnedMedia {
+        LearnedMedia(
+            size: size, version: version, isIndexed: file.isProven(size: size, lastModified: lastModified),
+            lastModified: lastModified)
     }
 }

@@ -146,19 +146,26 @@ package final class MediaStore: Sendable {
     /// - Parameters:
     ///   - own: what to open.
     ///   - learned: as above, of the own server's answers.
+    ///   - copied: called before bytes of a copy are given, on any thread: the file as the index knows it. False refuses them.
     ///   - ready: as above, but with nil in place of an error that concerns the own server, while there are copies.
     ///   - copies: looks up the copies, in the order in which they should be asked: called at most once, when they are needed.
     /// - Returns: the handle.
     package func open(
-        _ own: Replica, learned: @escaping @Sendable (LearnedMedia) -> Void,
+        _ own: Replica, learned: @escaping @Sendable (LearnedMedia) -> Void, copied: @escaping @Sendable () -> Bool,
         ready: @escaping @Sendable (Result<LearnedMedia?, MediaError>) -> Void,
         copies: @escaping @Sendable () -> [Replica]
     ) -> MediaHandle {
-        let replicas = Replicas(store: self, own: own, find: copies)
-        let handle = open(own.source, indexed: own.indexed, learned: learned) { [relays] outcome in
-            guard case .failure(let error) = outcome, error.concernsOneServer else { return ready(outcome) }
-            relays.async { ready(replicas.look() ? .success(nil) : outcome) }
-        }
+        let replicas = Replicas(store: self, own: own, copied: copied, find: copies)
+        let handle = open(
+            own.source, indexed: own.indexed, learned: { learned($0.compared(with: own)) },
+            ready: { [relays] outcome in
+                guard case .failure(let error) = outcome, error.concernsOneServer else { return ready(outcome) }
+                relays.async {
+                    let hasCopies = replicas.look()
+                    if hasCopies { _ = copied() }
+                    ready(hasCopies ? .success(nil) : outcome)
+                }
+            })
         replicas.adopt(handle)
         return MediaHandle(source: own.source, replicas)
     }

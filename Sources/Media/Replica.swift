@@ -20,8 +20,11 @@ package struct Replica: Sendable {
     /// Whether what a server serves is what the index knows of it. A fingerprint says nothing of a file that was replaced
     /// after it was taken; the time of its last change tells, which Stash sends as Last-Modified (Stash 4.1, F and I).
     func isProven(by version: Validator) -> Bool {
-        guard version.total == source.size else { return false }
-        return LearnedMedia(version).version == indexed || version.lastModified == Self.httpDate(modified)
+        isProven(size: version.total, lastModified: version.lastModified)
+    }
+
+    func isProven(size: Int64, lastModified: String?) -> Bool {
+        size == source.size && lastModified == Self.httpDate(modified)
     }
 
     /// RFC 9110 section 5.6.7.
@@ -71,12 +74,17 @@ final class Replicas: Sendable {
 
     private let store: MediaStore
     private let find: @Sendable () -> [Replica]
+    private let copied: @Sendable () -> Bool
     private let state: Lock<State>
 
     /// `adopt` brings the handle of `own`, the file at its own server; `find` looks up the copies, once, when they are needed, on
-    /// a thread that may wait.
-    init(store: MediaStore, own: Replica, find: @escaping @Sendable () -> [Replica]) {
+    /// a thread that may wait; `copied` says whether bytes of a copy may be given.
+    init(
+        store: MediaStore, own: Replica, copied: @escaping @Sendable () -> Bool,
+        find: @escaping @Sendable () -> [Replica]
+    ) {
         self.store = store
+        self.copied = copied
         self.find = find
         state = Lock(State(places: [Place(replica: own)]))
     }
@@ -137,7 +145,8 @@ final class Replicas: Sendable {
             let there = state.places[place]
             return (there.handle, there.replica, there.isProven || place == 0 && state.served == .alone)
         }
-        let isProven = isKnown || (handle.flatMap { store.version(of: $0) }.map(replica.isProven) ?? false)
+        let isProven = isKnown || (handle.flatMap { store.version(of: $0) }.map(replica.isProven(by:)) ?? false)
+        if place > 0, isProven, !isKnown, !copied() { return false }
         return state.withLock { state in
             switch (state.served, place, isProven) {
             case (.alone, 0, _): break

@@ -9,19 +9,28 @@ import Testing
         var generator = SystemRandomNumberGenerator()
         var seen: [UInt64: NodeID] = [:]
         for _ in 0..<2000 {
-            let number = NodeNumber(Int64.random(in: 1..<(1 << 40), using: &generator))
+            let number = NodeNumber(Int64.random(in: 1..<(1 << 32), using: &generator))
             let instance = InstanceNumber(Int64.random(in: 1..<(1 << 16), using: &generator))
             let scope: Scope = Bool.random(using: &generator) ? .merged : .instance(instance)
             let kind = Kind.allCases.randomElement(using: &generator) ?? .scene
             let nodes: [NodeID] = [
                 .root, .readme, .instances, .instance(instance), .kind(scope, kind), .entity(scope, number),
-                .images(scope, number), .galleries(scope, number), .folder(instance, number.rawValue), .media(number),
-                .picture(number), .caption(number, position: Int64.random(in: 0..<100, using: &generator)),
-                .funscript(number), .childLink(scope, number), .galleryLink(scope, number), .folder(instance, 0),
+                .images(scope, number), .galleries(scope, number), .childLink(scope, number),
+                .galleryLink(scope, number), .folder(instance, 0),
+                .folder(instance, Int64.random(in: 1..<(1 << 40), using: &generator)),
             ]
-            for node in nodes {
+            let files: [NodeID] = [
+                .media(number), .picture(number), .funscript(number),
+                .caption(number, position: Int64.random(in: 0..<100, using: &generator)),
+            ]
+            for node in files {
+                let edition = UInt8.random(in: 1...255, using: &generator)
+                let another = node.inode(edition: edition)
+                #expect(NodeID(another) == node && node.edition(another) == edition && another != node.inode)
+            }
+            for node in nodes + files {
                 let inode = node.inode
-                #expect(NodeID(inode) == node)
+                #expect(NodeID(inode) == node && node.edition(inode) == 0)
                 #expect(seen.updateValue(node, forKey: inode.rawValue) ?? node == node, "\(node)")
             }
         }

@@ -15,12 +15,12 @@ import Testing
         #expect(Replica.httpDate(seconds) == text)
     }
 
-    @Test func `a server is proven by the time of the last change or by the version that was seen before`() {
+    @Test func `a server is proven by the time of the last change, and not by a version that was seen before`() {
         let source = MediaSource(server: 0, resource: .sceneStream(scene: 1), size: 100)
         let version = Validator(total: 100, lastModified: "Sun, 06 Nov 1994 08:49:37 GMT")
         let text = LearnedMedia(version).version
         #expect(Replica(source: source, indexed: nil, modified: 784_111_777).isProven(by: version))
-        #expect(Replica(source: source, indexed: text, modified: 0).isProven(by: version))
+        #expect(!Replica(source: source, indexed: text, modified: 0).isProven(by: version))
         #expect(!Replica(source: source, indexed: nil, modified: 784_111_778).isProven(by: version))
         #expect(!Replica(source: source, indexed: text, modified: 784_111_777).isProven(by: Validator(total: 101)))
         #expect(!Replica(source: source, indexed: nil, modified: 0).isProven(by: Validator(total: 100)))
@@ -60,7 +60,8 @@ import Testing
         let ready = Box<Result<LearnedMedia?, MediaError>>()
         let copy = try replica(rig, 1, isTrue: isCopyTrue)
         let handle = rig.store.open(
-            try replica(rig, 0, isTrue: isOwnTrue), learned: { _ in }, ready: { ready.put($0) }, copies: { [copy] })
+            try replica(rig, 0, isTrue: isOwnTrue), learned: { _ in }, copied: { true }, ready: { ready.put($0) },
+            copies: { [copy] })
         return (handle, ready.wait())
     }
 

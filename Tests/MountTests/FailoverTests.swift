@@ -67,4 +67,60 @@ struct FailoverTests {
             #expect(eventually { (try? path.status().st_size) == off_t(own.count) })
         }
     }
+
+    @Test func `a file that was replaced after the scan is not continued by what others have of the old one`() throws {
+        try Lab.with { lab in
+            let path = try Self.start(lab, isSameFile: true)
+            let server = try lab.server("attic")
+            let edit = try #require(FileEdit("scene 1 4711 \(Self.size) 1700000000"))
+            #expect(server.catalogue.apply(edit))
+            let new = try #require(server.content(.scene, 1)).all
+            // However often it was opened before: that a version was seen does not make it the one of the fingerprint.
+            for _ in 0..<3 {
+                #expect(try path.read(count: 4096) == Array(new.prefix(4096)))
+                usleep(300_000)
+            }
+            let descriptor = open(path.text, O_RDONLY | O_CLOEXEC)
+            defer { close(descriptor) }
+            #expect(try Path.read(descriptor, count: 1_000_000) == Array(new.prefix(1_000_000)))
+            server.stop()
+            var rest: [UInt8] = []
+            let code = errnoOf { rest = try Path.read(descriptor, at: 11_000_000) }
+            let isMixed = code == nil && !rest.elementsEqual(new.dropFirst(11_000_000))
+            #expect(!isMixed, "the rest is that of another file")
+        }
+    }
+
+    /// The kernel keeps pages by inode, and the name is the same whichever server has the bytes.
+    @Test func `no open file has pages of two files, whichever server was read before`() throws {
+        try Lab.with { lab in
+            let path = try Self.start(lab, isSameFile: true)
+            let server = try lab.server("attic")
+            let old = try #require(lab.server("cellar").content(.scene, 1)).all
+            let edit = try #require(FileEdit("scene 1 4711 \(Self.size) 1700000000"))
+            #expect(server.catalogue.apply(edit))
+            let new = try #require(server.content(.scene, 1)).all
+            for round in 0..<2 {
+                // The new file's first pages are in the kernel, and then only the other server has a file, the old one.
+                #expect(eventually { (try? path.read(count: 1_000_000)) == Array(new.prefix(1_000_000)) }, "\(round)")
+                let fault = server.faults.add(Fault(path: "/scene/", action: .drop))
+                for attempt in 0..<10 {
+                    if let bytes = try? path.read() {
+                        let isOne = bytes == old || bytes == new
+                        #expect(isOne, "\(round), \(attempt)")
+                    }
+                    usleep(300_000)
+                }
+                server.faults.remove(fault)
+                var bytes: [UInt8] = []
+                #expect(
+                    eventually(seconds: 40) {
+                        bytes = (try? path.read()) ?? old
+                        return bytes != old
+                    }, "\(round)")
+                let isNew = bytes == new
+                #expect(isNew, "\(round): all of it is the new file again")
+            }
+        }
+    }
 }

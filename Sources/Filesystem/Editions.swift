@@ -1,0 +1,77 @@
+import Media
+import Synchronization
+
+/// Which edition of each file the tree shows: the number grows when the file has other bytes than before.
+///
+/// The kernel knows each edition as an inode of its own. It keeps pages by inode, and all who have an inode open share them: were a
+/// replaced file the same inode, who opened the old one would find pages of the new one that somebody else has read meanwhile.
+/// So an inode has the bytes of one edition for as long as the kernel remembers it. Whatever it asks about an older edition is
+/// answered with ESTALE; a path then leads it to the present one without who asked noticing (open(2), stat(2) and their
+/// likes look the name up again), and only who has the old one open sees the error.
+final class Editions: Sendable {
+    /// What an edition of a file is.
+    struct Content: Sendable {
+        /// Which file of which server, and its size.
+        let source: MediaSource
+        /// What the index says of its last change, in Unix seconds.
+        let modified: Int64
+        /// Two contents of a node with equal texts have equal bytes.
+        let bytes: String
+    }
+
+    enum Verdict {
+        /// The edition's own bytes.
+        case same
+        /// Other bytes than the edition has: the next edition has begun.
+        case other
+        /// There is a newer edition already.
+        case outdated
+    }
+
+    private struct State {
+        /// Those that are not the first one.
+        var current: [NodeID: UInt8] = [:]
+        /// What the present edition is, once that is known: the kernel may have pages of it.
+        var contents: [NodeID: Content] = [:]
+    }
+
+    private let state = Mutex(State())
+    /// Whether any file was replaced at all: a listing of many asks for each of them.
+    private let hasReplaced = Atomic(false)
+
+    func current(_ node: NodeID) -> UInt8 {
+        guard hasReplaced.load(ordering: .acquiring) else { return 0 }
+        return state.withLock { $0.current[node] ?? 0 }
+    }
+
+    /// Notes what the bytes are that an open file of an edition is about to give.
+    ///
+    /// - Returns: Whether it may give them, which is when they are the `same`.
+    func settle(_ node: NodeID, _ edition: UInt8, _ content: Content) -> Verdict {
+        state.withLock { state in
+            guard state.current[node] ?? 0 == edition else { return .outdated }
+            let isOther = state.contents[node].map { $0.bytes != content.bytes } ?? false
+            if isOther { advance(node, &state) }
+            state.contents[node] = content
+            return isOther ? .other : .same
+        }
+    }
+
+    /// What the kernel may have pages of.
+    var contents: [NodeID: Content] { state.withLock { $0.contents } }
+
+    /// The file has other bytes from now on, and nobody has said which.
+    func replace(_ node: NodeID) { state.withLock { advance(node, &$0) } }
+
+    /// The kernel has no pages of an edition any more.
+    func forget(_ node: NodeID, _ edition: UInt8) {
+        state.withLock { if $0.current[node] ?? 0 == edition { $0.contents[node] = nil } }
+    }
+
+    /// After 256 editions the first number comes again: nobody has had a file open since then.
+    private func advance(_ node: NodeID, _ state: inout State) {
+        state.current[node] = (state.current[node] ?? 0) &+ 1
+        state.contents[node] = nil
+        hasReplaced.store(true, ordering: .releasing)
+    }
+}
