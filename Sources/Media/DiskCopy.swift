@@ -8,11 +8,6 @@ struct DiskCopy: Sendable {
     var blocks: CachedBlocks
     /// Nil before the first block was written.
     var file: CacheFile?
-
-    /// What may still be read of it can only be told by a server that marks its versions by more than their size.
-    static func canBeRecognised(_ version: Validator) -> Bool {
-        version.etag != nil || version.lastModified != nil
-    }
 }
 
 /// A block in memory that is to be written to the disk; its slot is pinned until `MediaCore.stored`.

@@ -29,7 +29,8 @@ extension MediaCore {
     mutating func settleDisk(_ id: FileID, _ version: Validator) -> [MediaAction] {
         guard hasDisk, files[id]?.disk?.version != version else { return [] }
         let actions = discardDisk(id)
-        if DiskCopy.canBeRecognised(version) {
+        // What may still be read of it can only be told by a server that marks its versions by more than their size.
+        if version.isMarked {
             files[id]?.disk = DiskCopy(
                 version: version, blocks: CachedBlocks(capacity: Self.blocks(0..<version.total).upperBound))
         }

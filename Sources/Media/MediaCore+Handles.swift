@@ -16,6 +16,7 @@ extension MediaCore {
             files[id] = File(key: key, disk: disk)
         }
         files[id]?.indexed = indexed
+        files[id]?.indexedSize = source.size
         let handleID = HandleID(value: nextID())
         handles[handleID] = Handle(file: id, learned: learned, readyBy: now + limits.openWait)
         files[id]?.handles.insert(handleID)

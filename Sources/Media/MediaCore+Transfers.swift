@@ -36,6 +36,11 @@ extension MediaCore {
             }
             return tellHandles(of: fetch.file)
         }
+        // What is made on the fly, and comes whole, may say no version. Then only its size tells it from somebody's word, with
+        // status 200, on why there is no file.
+        guard head.validator.isMarked || file.indexedSize == nil || file.indexedSize == head.total else {
+            return failed(id, fetch, .final(.refused), at: now)
+        }
         // From the first block that is wholly behind the end: the last one, half full, is still being fetched.
         release(Self.blocks(0..<head.total).upperBound * Self.blockSize, to: fetch.end, of: fetch, id)
         fetch.end = min(fetch.end, head.total)

@@ -108,6 +108,8 @@ struct MediaCore: Sendable {
         var checkedAt: Instant?
         /// What the disk has: of the version, or, before that is known, of what it was when it was written.
         var disk: DiskCopy?
+        /// The size that the index has.
+        var indexedSize: Int64?
         /// The version that the index has (`LearnedMedia.version`): with it the disk may be believed without the server.
         var indexed: String?
         /// Grows when the version is given up; handles of an older generation are stale.

@@ -36,6 +36,9 @@ package struct Validator: Sendable, Hashable, Codable {
         self.lastModified = lastModified
         self.etag = etag
     }
+
+    /// Whether it says more of a version than its size.
+    package var isMarked: Bool { lastModified != nil || etag != nil }
 }
 
 /// What is known once an acceptable answer has begun.
@@ -200,9 +203,10 @@ extension MediaQuestion {
         } else {
             total = length
             if emptyMeansMissing, total == 0 { return .fail(.notFound) }
-            let hasVersion = head["last-modified"] != nil || head["etag"] != nil
             // Before the comparison: somebody's word on why there is no file does not say that it is another one now.
-            guard range == nil || hasVersion else { return .fail(.refused(.wholeInsteadOfRange)) }
+            guard validator(total, head).isMarked || range == nil && expected?.isMarked != true else {
+                return .fail(.refused(.wholeInsteadOfRange))
+            }
             if let expected, expected.total != total { return .fail(.changed) }
             if let range {
                 guard range.lowerBound == 0, total <= range.upperBound ?? total else {
@@ -212,12 +216,16 @@ extension MediaQuestion {
             slice = 0..<total
         }
 
-        let validator = Validator(total: total, lastModified: head["last-modified"], etag: head["etag"])
+        let validator = validator(total, head)
         if let expected, !expected.agrees(with: validator) { return .fail(.changed) }
         return .accept(
             MediaHead(
                 status: head.status, firstByte: slice.lowerBound, length: slice.upperBound - slice.lowerBound,
                 validator: validator, contentType: contentType))
+    }
+
+    private func validator(_ total: Int64, _ head: AnswerHead) -> Validator {
+        Validator(total: total, lastModified: head["last-modified"], etag: head["etag"])
     }
 
     private func judgeUnsatisfiable(_ head: AnswerHead) -> StashError {

@@ -108,11 +108,11 @@ final class Rig: Sendable {
     }
 
     /// Opens and waits until it is ready.
-    func open(_ resource: MediaResource, server: Int64 = 0, whole: Bool = false) throws(MediaError) -> (
-        MediaHandle, LearnedMedia?
-    ) {
+    func open(
+        _ resource: MediaResource, server: Int64 = 0, size: Int64? = nil, whole: Bool = false
+    ) throws(MediaError) -> (MediaHandle, LearnedMedia?) {
         let ready = Box<Result<LearnedMedia?, MediaError>>()
-        let source = MediaSource(server: server, resource: resource, size: nil, whole: whole)
+        let source = MediaSource(server: server, resource: resource, size: size, whole: whole)
         let handle = store.open(source, learned: { _ in }, ready: { ready.put($0) })
         switch ready.wait() {
         case .success(let known): return (handle, known)

@@ -272,6 +272,21 @@ import Testing
         #expect(rig.servers[0].requests.map { $0.range } == [nil])
     }
 
+    @Test(.timeLimit(.minutes(6)))
+    func `an image that comes whole, without a version and with another size, is somebody's word and no image`() throws
+    {
+        let rig = try Rig(servers: [Rig.server { $0.imageSize = 900_000...1_000_000 }])
+        defer { rig.stop() }
+        let expected = rig.servers[0].expectedBytes(.image, 1, offset: 0, count: 1 << 20)
+        let (resource, size) = (MediaResource.image(image: 1), Int64(expected.count))
+        rig.servers[0].faults.add(Fault(pathSuffix: "/image", action: .body("soon", contentType: "video/mp4")))
+        #expect(throws: MediaError.refused) { try rig.open(resource, size: size, whole: true) }
+        _ = rig.servers[0].faults.removeAll()
+        rig.store.forget(MediaSource(server: 0, resource: resource, size: size, whole: true))
+        let (handle, learned) = try rig.open(resource, size: size, whole: true)
+        #expect(learned?.size == size && rig.read(handle, 0, 1 << 20) == .success(expected))
+    }
+
     @Test(.timeLimit(.minutes(6))) func `a file that is forgotten is fetched again`() throws {
         let rig = try Rig(servers: [Rig.server()])
         defer { rig.stop() }
