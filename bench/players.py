@@ -19,9 +19,9 @@ class Player:
             f"--log-file={place / 'messages'}", f"--input-ipc-server={place / 'socket'}", str(path)]
         with open(self.log, "wb") as log:
             self.child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        wait_until((place / "socket").exists, "mpv's socket", child=self.child)
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(str(place / "socket"))
+        # The file is there before anybody listens.
+        wait_until(lambda: self.socket.connect_ex(str(place / "socket")) == 0, "mpv's socket", child=self.child)
         self.await_event("playback-restart", 30)
 
     def _read(self, seconds):
