@@ -26,8 +26,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         // Counters and timers that are made where something happens and shown somewhere else.
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
-        // The HTTP/1.1 server below FakeStash, which has to misbehave down to single bytes and resets.
+        // WebSockets, by which servers tell that something was done: Debian's libcurl has none. And the HTTP/1.1 server below
+        // FakeStash, which has to misbehave down to single bytes and resets.
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        // The same over TLS, with an instance's own trust.
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         // The HTTP server of the control API: routing, streaming bodies, graceful ends; without reading its configuration from
         // files, which needs another library.
         .package(
@@ -66,6 +69,16 @@ let package = Package(
         .target(
             name: "Service", dependencies: [.product(name: "Logging", package: "swift-log")], swiftSettings: strict),
         .target(
+            name: "Push",
+            dependencies: [
+                "Stash",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ], swiftSettings: strict),
+        .target(
             name: "Sync", dependencies: ["Stash", "Library", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
         .target(
@@ -89,7 +102,7 @@ let package = Package(
         .executableTarget(
             name: "peekfs",
             dependencies: [
-                "Fuse", "Stash", "Library", "Derive", "Peek", "Sync", "DiskCache", "Media", "Filesystem",
+                "Fuse", "Stash", "Library", "Derive", "Peek", "Push", "Sync", "DiskCache", "Media", "Filesystem",
                 "Control", "Doctor", "Prometheus", "Service", .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -101,6 +114,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
             ],
             resources: [.copy("Clips")], swiftSettings: strict),
         .executableTarget(
@@ -119,6 +133,13 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "SyncTests", dependencies: ["Sync", "Stash", "Library", "Derive", "FakeStash"], swiftSettings: strict),
+        .testTarget(
+            name: "PushTests",
+            dependencies: [
+                "Push", "Stash", "FakeStash",
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ], swiftSettings: strict),
         .testTarget(name: "DiskCacheTests", dependencies: ["DiskCache"], swiftSettings: strict),
         .testTarget(
             name: "MediaTests", dependencies: ["Media", "DiskCache", "Stash", "FakeStash"], swiftSettings: strict),

@@ -1,11 +1,12 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOWebSocket
 
 /// One client connection: takes requests in order and writes answers byte by byte, so that it can misbehave at any of them.
 ///
 /// Everything runs on the connection's event loop, but for GraphQL, which runs on a thread pool.
-final class Connection: ChannelInboundHandler {
+final class Connection: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = ByteBuffer
 
@@ -111,6 +112,9 @@ final class Connection: ChannelInboundHandler {
         case .ignoreRange: asked.headers.removeAll { $0.name == "range" }
         default: break
         }
+        if fault == nil, request.wantsWebSocket, routes.admitsSocket(request) {
+            return upgrade(request, record, context)
+        }
         guard request.path.hasSuffix("/graphql") else {
             return start(routes.answer(asked), request, record, keepsAlive, fault, context)
         }
@@ -119,6 +123,33 @@ final class Connection: ChannelInboundHandler {
             result in
             guard case .success(let response) = result else { return context.close(promise: nil) }
             self.start(response, request, record, keepsAlive, fault, context)
+        }
+    }
+
+    /// Hands the connection over to a WebSocket.
+    private func upgrade(_ request: Request, _ record: Int, _ context: ChannelHandlerContext) {
+        let pipeline = context.pipeline.syncOperations
+        guard let decoder = try? pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self) else {
+            return context.close(promise: nil)
+        }
+        let removed = pipeline.removeHandler(decoder)
+        request.switching(context.channel).and(removed).assumeIsolated().whenComplete { result in
+            guard case .success((let answer, _)) = result else { return context.close(promise: nil) }
+            self.server.log.update(record) { record in
+                record.status = 101
+                record.isFinished = true
+            }
+            self.openRecord = nil
+            context.writeAndFlush(self.wrapOutboundOut(answer), promise: nil)
+            do {
+                try pipeline.addHandlers([
+                    WebSocketFrameEncoder(), ByteToMessageHandler(WebSocketFrameDecoder()),
+                    Socket(self.server.audience, context.channel),
+                ])
+                pipeline.removeHandler(context: context, promise: nil)
+            } catch {
+                context.close(promise: nil)
+            }
         }
     }
 

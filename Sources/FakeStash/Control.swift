@@ -5,6 +5,7 @@
 /// | `fault path=/scene/3/,action=stall,after=65536` | a rule is added | `ok` |
 /// | `clear` | all rules go | `ok` and how many requests they have befallen |
 /// | `file scene 3 00c0ffee 123456 1700000000` | the primary file gets this identity, size and time | `ok` |
+/// | `announce scanCompleted` | those who listen are told; also `ADD`, `UPDATE` and `REMOVE` of a job | `ok` and to how many |
 /// | `manifest` | | a line for each thing that has bytes, then `ok` and their number |
 ///
 /// What cannot be done is answered by `no` and the reason.
@@ -24,6 +25,10 @@ extension FakeStash {
         case "file":
             guard let edit = FileEdit(rest), catalogue.apply(edit) else { return "no such file" }
             return "ok"
+        case "announce":
+            guard let occasion = Audience.Occasion(rawValue: rest) else { return "no such occasion" }
+            audience.announce(occasion)
+            return "ok \(audience.listeners)"
         case "manifest":
             let entries = manifest
             return (entries.map(\.description) + ["ok \(entries.count)"]).joined(separator: "\n")

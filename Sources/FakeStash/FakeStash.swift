@@ -12,6 +12,7 @@ final class Server: Sendable {
     let log: RequestLog
     let pool: NIOThreadPool
     let link: Link
+    let audience = Audience()
 
     init(_ configuration: FakeStash.Configuration, _ routes: Routes, _ faults: Faults, _ log: RequestLog) {
         self.configuration = configuration
@@ -52,6 +53,8 @@ package final class FakeStash: Sendable {
     package let catalogue: Catalogue
     /// Rules of misbehaviour.
     package let faults: Faults
+    /// Those who listen for what is done here.
+    package let audience: Audience
     /// The port that it listens on.
     package let port: Int
 
@@ -120,16 +123,20 @@ package final class FakeStash: Sendable {
             throw error
         }
         return FakeStash(
-            configuration, catalogue, faults, channel.localAddress?.port ?? 0, log, routes, channel, group, server.pool)
+            configuration, catalogue, faults, server.audience, channel.localAddress?.port ?? 0, log, routes, channel,
+            group,
+            server.pool)
     }
 
     private init(
-        _ configuration: Configuration, _ catalogue: Catalogue, _ faults: Faults, _ port: Int, _ log: RequestLog,
+        _ configuration: Configuration, _ catalogue: Catalogue, _ faults: Faults, _ audience: Audience,
+        _ port: Int, _ log: RequestLog,
         _ routes: Routes, _ listener: any Channel, _ group: MultiThreadedEventLoopGroup, _ pool: NIOThreadPool
     ) {
         self.configuration = configuration
         self.catalogue = catalogue
         self.faults = faults
+        self.audience = audience
         self.port = port
         self.log = log
         self.routes = routes

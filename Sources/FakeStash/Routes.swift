@@ -32,6 +32,16 @@ struct Routes: Sendable {
         finish(endpoint.failure(200, message, request), request)
     }
 
+    /// Whether a request for a WebSocket is to the right place and let in: that is decided before the switch (Stash 3.3).
+    func admitsSocket(_ request: Request) -> Bool {
+        guard request.method == "GET", strip(request.path) == "/graphql" else { return false }
+        return switch keyState(request) {
+        case .right: true
+        case .wrong: false
+        case .absent: !configuration.requiresLogin
+        }
+    }
+
     func loginPage(_ request: Request) -> Response { finish(page(request), request) }
 
     func redirect(_ request: Request) -> Response { finish(redirectToLogin(request), request) }

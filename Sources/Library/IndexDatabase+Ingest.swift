@@ -219,7 +219,10 @@ extension IndexDatabase {
     /// Forgets everything that one instance said. Rows of the others stay as they are.
     package func forget(_ instance: InstanceNumber) throws {
         try pool.write { db in
-            for table in ["member", "file", "stash_id", "edge", "caption", "sidecar", "set_aside", "pass", "complete"] {
+            for table in [
+                "member", "file", "stash_id", "edge", "caption", "sidecar", "set_aside", "pass", "complete", "health",
+                "kind_pass",
+            ] {
                 try db.execute(sql: "DELETE FROM \(table) WHERE instance = ?", arguments: [instance.rawValue])
             }
         }

@@ -7,7 +7,7 @@ package final class IndexDatabase: Sendable {
     package let path: String
 
     /// Raised with every change of the tables: an index of another version is thrown away and synced again.
-    private static let version = 2
+    private static let version = 3
 
     /// Opens `directory/index.sqlite`; an index of another version, of another library or a damaged one is replaced
     /// by an empty one.
@@ -161,6 +161,19 @@ package final class IndexDatabase: Sendable {
         -- The last pass over each kind that saw everything its server has.
         CREATE TABLE complete (
             instance INTEGER NOT NULL, kind INTEGER NOT NULL, pass INTEGER NOT NULL,
+            PRIMARY KEY (instance, kind)
+        ) WITHOUT ROWID;
+
+        -- How each server was found last, and since when it is so.
+        CREATE TABLE health (
+            instance INTEGER PRIMARY KEY NOT NULL, up INTEGER NOT NULL, since INTEGER NOT NULL, reason TEXT
+        );
+
+        -- What the last pass did with each kind, for people.
+        CREATE TABLE kind_pass (
+            instance INTEGER NOT NULL, kind INTEGER NOT NULL, occasion TEXT NOT NULL, started INTEGER NOT NULL,
+            seconds REAL NOT NULL, rows INTEGER NOT NULL, changed INTEGER NOT NULL, removed INTEGER NOT NULL,
+            missing INTEGER NOT NULL, suspect INTEGER NOT NULL, problem TEXT,
             PRIMARY KEY (instance, kind)
         ) WITHOUT ROWID;
 

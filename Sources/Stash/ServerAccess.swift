@@ -47,5 +47,10 @@ package struct ServerAccess: Sendable, Hashable, CustomStringConvertible {
         self.trust = trust
     }
 
+    /// The header that the key goes in; for requests to `address` and for nothing else.
+    package var keyHeaders: [(name: String, value: String)] {
+        apiKey.map { [(name: "ApiKey", value: $0.secret)] } ?? []
+    }
+
     package var description: String { "\(address)\(apiKey == nil ? "" : " with <key>")" }
 }

@@ -235,7 +235,7 @@ extension StashClient {
     }
 
     private var keyHeader: [String] {
-        access.apiKey.map { ["ApiKey: \($0.secret)"] } ?? []
+        access.keyHeaders.map { "\($0.name): \($0.value)" }
     }
 }
 

@@ -43,6 +43,8 @@ struct PassWork {
             pass = begun
             rowsBefore = try local { try index.counts()[instance] ?? [:] }
             for kind in kinds {
+                let start = ContinuousClock.now
+                defer { report.kinds[kind]?.seconds = (ContinuousClock.now - start) / .seconds(1) }
                 try read(kind, in: begun)
                 if kind == .scene { try deriveChanges() }
             }
@@ -57,6 +59,7 @@ struct PassWork {
         }
         guard let pass else { return }
         do {
+            try index.note(report.kindPasses, of: instance)
             try index.endPass(pass, error: report.error.map { "\($0)" })
         } catch {
             report.error = report.error ?? .local("\(error)")

@@ -1,5 +1,5 @@
 package import Foundation
-import Library
+package import Library
 
 /// What happens while servers are synced, for whoever shows it: each event is one flat JSON object.
 ///
@@ -15,15 +15,19 @@ package struct SyncEvent: Sendable, Equatable {
     package let what: What
 
     package enum What: Sendable, Equatable {
-        /// A pass begins.
-        case began
+        case began(Began)
         case progress(Progress)
         /// A pass is over, and this came of it.
         case ended(Ended)
         /// The server can be reached, or not, and since when.
-        case health(Health)
+        case health(ServerHealthRecord)
         /// Nothing is done at present.
         case waiting(Waiting)
+    }
+
+    /// A pass begins.
+    package struct Began: Sendable, Equatable, Codable {
+        package var occasion: PassOccasion
     }
 
     package struct Progress: Sendable, Equatable, Codable {
@@ -48,14 +52,6 @@ package struct SyncEvent: Sendable, Equatable {
         package var suspects: [String]
         /// Why the pass did not get through everything; nil when it did.
         package var error: String?
-    }
-
-    package struct Health: Sendable, Equatable, Codable {
-        package var isUp: Bool
-        /// Unix seconds.
-        package var since: Int64
-        /// Why it is down.
-        package var reason: String?
     }
 
     package struct Waiting: Sendable, Equatable, Codable {
@@ -94,10 +90,10 @@ extension SyncEvent: Codable {
         name = try container.decode(String.self, forKey: .name)
         what =
             switch try container.decode(Word.self, forKey: .event) {
-            case .began: .began
+            case .began: .began(try Began(from: decoder))
             case .progress: .progress(try Progress(from: decoder))
             case .ended: .ended(try Ended(from: decoder))
-            case .health: .health(try Health(from: decoder))
+            case .health: .health(try ServerHealthRecord(from: decoder))
             case .waiting: .waiting(try Waiting(from: decoder))
             }
     }
@@ -110,7 +106,7 @@ extension SyncEvent: Codable {
         try container.encode(name, forKey: .name)
         try container.encode(word, forKey: .event)
         switch what {
-        case .began: break
+        case .began(let began): try began.encode(to: encoder)
         case .progress(let progress): try progress.encode(to: encoder)
         case .ended(let ended): try ended.encode(to: encoder)
         case .health(let health): try health.encode(to: encoder)

@@ -31,6 +31,8 @@ package struct SyncProgress: Sendable, Equatable {
 
 /// What a pass did with one kind.
 package struct KindReport: Sendable, Equatable {
+    /// How long reading it took.
+    package var seconds = 0.0
     /// Rows that came and were stored.
     package var rows = 0
     /// Of these, rows that say something else than before.
@@ -51,6 +53,8 @@ package struct KindReport: Sendable, Equatable {
 /// What one pass over one instance did.
 package struct SyncReport: Sendable, Equatable {
     package let instance: InstanceNumber
+    /// Why it ran.
+    package var occasion = PassOccasion.request
     /// Unix seconds.
     package var startedAt: Int64
     /// How long it took.
@@ -69,6 +73,16 @@ package struct SyncReport: Sendable, Equatable {
     package init(instance: InstanceNumber, startedAt: Int64) {
         self.instance = instance
         self.startedAt = startedAt
+    }
+
+    /// For the index, which shows them to people.
+    var kindPasses: [KindPassRecord] {
+        kinds.map { kind, found in
+            KindPassRecord(
+                kind: kind, occasion: occasion.rawValue, startedAt: startedAt, seconds: found.seconds, rows: found.rows,
+                changed: found.changed, removed: found.removed, missing: found.missing, isSuspect: found.isSuspect,
+                problem: found.problem)
+        }
     }
 
     package var rows: Int { kinds.values.reduce(0) { $0 + $1.rows } }
@@ -95,6 +109,8 @@ package struct SyncOptions: Sendable {
     package var parallelSidecars = 2
     /// Removes also when more than a fifth of a kind would vanish, and takes what is found for the instance's catalogue.
     package var force = false
+    /// Why the pass runs; it is remembered with what came of it.
+    package var occasion = PassOccasion.request
     /// Whether somebody waits for bytes of this server's files at this moment: then questions wait too, for some seconds each.
     /// Called on the pass's thread, often.
     package var isAwaited: @Sendable (InstanceNumber) -> Bool = { _ in false }

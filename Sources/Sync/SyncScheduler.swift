@@ -73,6 +73,11 @@ package final class SyncScheduler: Sendable {
         return worker != nil
     }
 
+    /// Something was done at a server: a pass begins soon, one for all that is told in quick succession.
+    package func news(of instance: InstanceNumber) {
+        workers.withLock { $0[instance] }?.news()
+    }
+
     /// Begins a pass of every enabled instance.
     package func requestAll(force: Bool = false) {
         for worker in workers.withLock({ Array($0.values) }) { worker.request(force: force) }

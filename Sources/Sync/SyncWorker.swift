@@ -4,7 +4,7 @@ import Library
 import Logging
 import Stash
 
-/// The thread of one instance: a pass, a pause, and again.
+/// The thread of one instance: does what the agenda says, and waits until something is due.
 final class SyncWorker: Sendable {
     /// What all workers of a scheduler share.
     struct Surroundings: Sendable {
@@ -25,11 +25,15 @@ final class SyncWorker: Sendable {
         var status: InstanceSyncStatus
         /// Of the pass that runs, or of the next one.
         var cancellation = Cancellation()
-        var isRequested = true
+        var agenda: Agenda
         var isForced = false
         var isStopping = false
         var hasEnded = false
-        var failures = 0
+    }
+
+    private enum Job {
+        case pass(Instance, PassOccasion, force: Bool, Cancellation)
+        case probe(Instance, Cancellation)
     }
 
     let instance: InstanceNumber
@@ -43,10 +47,10 @@ final class SyncWorker: Sendable {
     init(_ instance: Instance, _ surroundings: Surroundings) {
         self.instance = instance.number
         self.surroundings = surroundings
-        state = Lock(
-            State(
-                instance: instance,
-                status: InstanceSyncStatus(instance: instance.number, phase: .waiting(next: nil))))
+        var status = InstanceSyncStatus(instance: instance.number, phase: .waiting(next: nil))
+        // What was found before a restart holds until something else is found.
+        status.health = (try? surroundings.index.health())?[instance.number]
+        state = Lock(State(instance: instance, status: status, agenda: Agenda(surroundings.schedule)))
         let thread = Thread { self.work() }
         thread.name = "sync-\(instance.number.rawValue)"
         thread.start()
@@ -57,9 +61,15 @@ final class SyncWorker: Sendable {
     /// Begins a pass at once, or after the one that runs.
     func request(force: Bool) {
         state.withLock { state in
-            state.isRequested = true
+            state.agenda.request()
             state.isForced = state.isForced || force
         }
+        wake.signal()
+    }
+
+    /// Something was done at the server.
+    func news() {
+        state.withLock { $0.agenda.news(at: now) }
         wake.signal()
     }
 
@@ -70,8 +80,7 @@ final class SyncWorker: Sendable {
             state.instance = instance
             let isSame = (old.url, old.apiKey, old.trust) == (instance.url, instance.apiKey, instance.trust)
             guard !isSame else { return nil }
-            state.isRequested = true
-            state.failures = 0
+            state.agenda.restart()
             defer { state.cancellation = Cancellation() }
             return state.cancellation
         }
@@ -104,47 +113,89 @@ final class SyncWorker: Sendable {
 
     // MARK: - The thread
 
+    /// Since the thread began.
+    private var now: Duration { ContinuousClock.now - start }
+
     private func work() {
-        while let (instance, force, cancellation) = next() {
-            tell(.began)
-            let report = pass(instance, force: force, cancellation)
-            let pause = note(report)
-            if report.error != .cancelled { tell(.ended(SyncEvent.Ended(report))) }
-            tellHealth(report.error)
-            tell(.waiting(SyncEvent.Waiting(nextPass: pause.map { Self.now + $0.components.seconds })))
-            if report.error != .cancelled, report.error != .busy {
-                log(report, instance)
-                surroundings.onReport(report)
+        // What the server's newest rows were before the last pass that got through everything.
+        var known: [WireKind: KindState]?
+        if let health = status.health { tell(.health(health)) }
+        while let job = next() {
+            switch job {
+            case .pass(let instance, let occasion, let force, let cancellation):
+                tell(.began(SyncEvent.Began(occasion: occasion)))
+                let began = now
+                let before = surroundings.schedule.probeInterval == nil ? nil : try? newest(instance, cancellation)
+                let report = pass(instance, occasion, force: force, cancellation)
+                if report.error == nil { known = before }
+                note(report, took: now - began)
+            case .probe(let instance, let cancellation):
+                let look = look(instance, known: &known, cancellation)
+                var generator = SystemRandomNumberGenerator()
+                state.withLock { $0.agenda.probed(look, at: now, using: &generator) }
+                noteHealth(look.error)
             }
-            rest(pause)
         }
         state.withLock { $0.hasEnded = true }
         ended.signal()
     }
 
-    private func next() -> (Instance, Bool, Cancellation)? {
-        state.withLock { state in
-            guard !state.isStopping else { return nil }
-            defer {
-                state.isRequested = false
-                state.isForced = false
+    /// Waits until something is due; nil when the thread shall end.
+    private func next() -> Job? {
+        while true {
+            let (job, due): (Job?, Duration?) = state.withLock { state in
+                guard !state.isStopping else { return (nil, nil) }
+                switch state.agenda.step(at: now) {
+                case nil: return (nil, state.agenda.nextStep ?? .seconds(86_400))
+                case .probe: return (.probe(state.instance, state.cancellation), nil)
+                case .pass(let occasion):
+                    defer { state.isForced = false }
+                    state.agenda.passBegan()
+                    state.status.phase = .syncing(SyncProgress(instance: state.instance.number, stage: .connecting))
+                    return (.pass(state.instance, occasion, force: state.isForced, state.cancellation), nil)
+                }
             }
-            state.status.phase = .syncing(SyncProgress(instance: state.instance.number, stage: .connecting))
-            return (state.instance, state.isForced, state.cancellation)
+            if let job { return job }
+            guard let due else { return nil }
+            _ = wake.wait(timeout: .now() + max(.zero, due - now) / .seconds(1))
         }
     }
 
-    private func pass(_ instance: Instance, force: Bool, _ cancellation: Cancellation) -> SyncReport {
+    private func newest(_ instance: Instance, _ cancellation: Cancellation) throws -> [WireKind: KindState] {
+        try surroundings.makeClient(instance).newest(cancel: cancellation)
+    }
+
+    /// Asks whether anything is new since the last pass.
+    private func look(
+        _ instance: Instance, known: inout [WireKind: KindState]?, _ cancellation: Cancellation
+    ) -> Agenda.Look {
+        do {
+            let found = try newest(instance, cancellation)
+            defer { known = known ?? found }
+            return known == nil || known == found ? .same : .new
+        } catch let error as StashError {
+            let address = try? ServerAddress(instance.url)
+            return .failed(address.map { .server(error, $0) } ?? .configuration("\(error)"))
+        } catch {
+            return .failed(.configuration("\(error)"))
+        }
+    }
+
+    private func pass(
+        _ instance: Instance, _ occasion: PassOccasion, force: Bool, _ cancellation: Cancellation
+    ) -> SyncReport {
         let client: StashClient
         do {
             client = try surroundings.makeClient(instance)
         } catch {
-            var report = SyncReport(instance: instance.number, startedAt: Self.now)
+            var report = SyncReport(instance: instance.number, startedAt: Self.unixTime)
+            report.occasion = occasion
             report.error = .configuration("\(error)")
             return report
         }
         var options = surroundings.options
         options.force = options.force || force
+        options.occasion = occasion
         let synchroniser = Synchroniser(
             instance: instance.number, client: client, index: surroundings.index,
             state: surroundings.state, lockDirectory: surroundings.lockDirectory, options: options)
@@ -153,7 +204,7 @@ final class SyncWorker: Sendable {
             cancel: cancellation,
             progress: { progress in
                 self.state.withLock { $0.status.phase = .syncing(progress) }
-                if let event = events.event(progress, at: ContinuousClock.now - self.start) {
+                if let event = events.event(progress, at: self.now) {
                     self.tell(.progress(event))
                 }
             },
@@ -163,65 +214,70 @@ final class SyncWorker: Sendable {
     private func tell(_ what: SyncEvent.What) {
         let instance = state.withLock { $0.instance }
         surroundings.hub.send(
-            SyncEvent(at: Self.now, instance: instance.id, name: instance.name, what: what), of: instance.number)
+            SyncEvent(at: Self.unixTime, instance: instance.id, name: instance.name, what: what), of: instance.number)
     }
 
-    /// Tells when the server is found to be up or down where it was not before.
-    private func tellHealth(_ error: SyncError?) {
+    /// Remembers and tells when the server is found to be up or down where it was not before.
+    private func noteHealth(_ error: SyncError?) {
         guard let isUp = SyncError.provesUp(error) else { return }
-        let news: SyncEvent.Health? = state.withLock { state in
-            guard state.status.health?.isUp != isUp else { return nil }
-            let health = SyncEvent.Health(isUp: isUp, since: Self.now, reason: isUp ? nil : error.map { "\($0)" })
+        let reason = isUp ? nil : error.map { "\($0)" }
+        let news: ServerHealthRecord? = state.withLock { state in
+            let before = state.status.health
+            guard before?.isUp != isUp || before?.reason != reason else { return nil }
+            // Another reason is news, but it has been down since the first one.
+            let since = before?.isUp == isUp ? before?.since : nil
+            let health = ServerHealthRecord(isUp: isUp, since: since ?? Self.unixTime, reason: reason)
             state.status.health = health
             return health
         }
-        if let news { tell(.health(news)) }
+        guard let news else { return }
+        // Kept for who asks while nothing runs; that it cannot be kept is no reason to stop.
+        try? surroundings.index.note(news, of: instance)
+        tell(.health(news))
     }
 
-    /// Returns how long to wait for the next pass.
-    private func note(_ report: SyncReport) -> Duration? {
-        state.withLock { state in
-            switch report.error {
-            case nil:
-                state.failures = 0
-                state.status.failingSince = nil
-                state.status.lastSuccess = Self.now
-            case .cancelled, .busy: break
-            default:
-                state.failures += 1
-                state.status.failingSince = state.status.failingSince ?? Self.now
+    private func note(_ report: SyncReport, took: Duration) {
+        var generator = SystemRandomNumberGenerator()
+        let isOver = report.error != .cancelled && report.error != .busy
+        let next: Int64? = state.withLock { state in
+            state.agenda.passEnded(report.occasion, error: report.error, took: took, at: now, using: &generator)
+            if isOver {
+                state.status.lastReport = report
+                if report.error == nil {
+                    state.status.failingSince = nil
+                    state.status.lastSuccess = Self.unixTime
+                } else {
+                    state.status.failingSince = state.status.failingSince ?? Self.unixTime
+                }
             }
-            if report.error != .cancelled, report.error != .busy { state.status.lastReport = report }
-            var generator = SystemRandomNumberGenerator()
-            let pause = surroundings.schedule.pause(
-                after: report.error, failures: state.failures, using: &generator)
-            state.status.phase = .waiting(next: pause.map { Self.now + $0.components.seconds })
-            return pause
+            let next = state.agenda.nextPass.map { Self.unixTime + ($0 - now).components.seconds }
+            state.status.phase = .waiting(next: next)
+            return next
         }
+        if isOver {
+            log(report)
+            surroundings.onReport(report)
+            tell(.ended(SyncEvent.Ended(report)))
+        }
+        noteHealth(report.error)
+        tell(.waiting(SyncEvent.Waiting(nextPass: next)))
     }
 
-    /// Waits that long, or until somebody wants something.
-    private func rest(_ pause: Duration?) {
-        let end = pause.map { ContinuousClock.now + $0 }
-        while !state.withLock({ $0.isRequested || $0.isStopping }) {
-            guard let end else {
-                wake.wait()
-                continue
-            }
-            let left = end - ContinuousClock.now
-            guard left > .zero else { return }
-            _ = wake.wait(timeout: .now() + left / .seconds(1))
-        }
-    }
-
-    private func log(_ report: SyncReport, _ instance: Instance) {
+    private func log(_ report: SyncReport) {
+        let name = state.withLock { $0.instance.name }
         if let error = report.error {
-            surroundings.logger.warning("sync of \(instance.name) failed: \(error)")
+            surroundings.logger.warning("sync of \(name) failed: \(error)")
         } else {
             surroundings.logger.info(
-                "synced \(instance.name): \(report.rows) rows, \(report.changed) changed, \(report.removed) removed")
+                "synced \(name): \(report.rows) rows, \(report.changed) changed, \(report.removed) removed")
         }
     }
 
-    private static var now: Int64 { Int64(Date().timeIntervalSince1970) }
+    private static var unixTime: Int64 { Int64(Date().timeIntervalSince1970) }
+}
+
+extension Agenda.Look {
+    var error: SyncError? {
+        if case .failed(let error) = self { error } else { nil }
+    }
 }

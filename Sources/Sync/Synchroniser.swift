@@ -51,6 +51,7 @@ package struct Synchroniser: Sendable {
     ) -> SyncReport {
         let began = ContinuousClock.now
         var report = SyncReport(instance: instance, startedAt: Int64(Date().timeIntervalSince1970))
+        report.occasion = options.occasion
         do throws(SyncError) {
             guard let lock = try FileLock.take(lockDirectory + "/sync-\(instance.rawValue).lock") else {
                 throw .busy

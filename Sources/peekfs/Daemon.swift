@@ -7,6 +7,7 @@ import Fuse
 import Library
 import Logging
 import Media
+import Push
 import Service
 import Stash
 import Sync
@@ -26,6 +27,8 @@ final class Daemon: Sendable {
         let diskLimits: DiskCacheLimits
         /// Where it can be asked besides its socket.
         let listen: LoopbackAddress?
+        /// When servers are asked for what they have.
+        let schedule: SyncSchedule
     }
 
     private struct State {
@@ -53,6 +56,7 @@ final class Daemon: Sendable {
     private let session: Session
     private let derivation: Derivation
     private let scheduler: SyncScheduler
+    private let listeners: PushListeners
     private let catalogueGuard: CatalogueGuard
     private let control: ControlServer
     private let state: Lock<State>
@@ -92,7 +96,7 @@ final class Daemon: Sendable {
         options.isAwaited = { [media] in media.isAwaited($0.rawValue) }
         scheduler = SyncScheduler(
             index: index, state: workplace.state, lockDirectory: settings.locations.cache, options: options,
-            logger: logger,
+            schedule: settings.schedule, logger: logger,
             makeClient: { [servers] in try servers.client(of: $0) },
             derive: { [derivation] in try derivation.run() },
             onReport: { [servers] report in
@@ -103,6 +107,19 @@ final class Daemon: Sendable {
         let measured = DaemonMetrics.Sources(
             media: media, disk: disk, index: index, state: workplace.state, scheduler: scheduler,
             filesystem: filesystem)
+        listeners = PushListeners { [scheduler] server, news in
+            let number = InstanceNumber(server)
+            switch news {
+            case .listening: logger.info("\(servers.name(number)): it tells when something is done")
+            case .changed(let reason):
+                logger.debug("\(servers.name(number)): \(reason.rawValue)")
+                scheduler.news(of: number)
+            case .unavailable(let reason):
+                logger.notice(
+                    "\(servers.name(number)): it does not tell when something is done: \(reason); it is asked now and then"
+                )
+            }
+        }
         control = ControlServer(
             routes: ControlRoutes(workplace: workplace).all + [metrics.route(measured)],
             socket: settings.locations.controlSocket, logger: logger)
@@ -140,6 +157,7 @@ final class Daemon: Sendable {
         // The tables may be computed just now, which takes its time; what is not committed is computed again.
         _ = watchEnded.wait(timeout: .now() + .seconds(2))
         control.stop()
+        listeners.stop()
         scheduler.stop()
         engine.stop()
         logger.notice("unmounted from \(session.mountPoint)")
@@ -194,8 +212,12 @@ final class Daemon: Sendable {
             }
             guard !change.isEmpty || isDue else { return }
             catalogueGuard.forget(change.disconnected + change.connected.keys)
-            for number in change.disconnected { media.setServer(number.rawValue, nil) }
+            for number in change.disconnected {
+                media.setServer(number.rawValue, nil)
+                listeners.set(number.rawValue, nil)
+            }
             for (number, client) in change.connected {
+                listeners.set(number.rawValue, client.access)
                 // What an address leads to is not read from before it is known to be this server.
                 if instances.first(where: { $0.number == number })?.isRecognised == true {
                     media.setServer(number.rawValue, client, folder: servers.folder(number))

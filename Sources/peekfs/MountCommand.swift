@@ -6,6 +6,7 @@ import Fuse
 import Library
 import Logging
 import Service
+import Sync
 
 /// `peekfs mount`: the daemon, in the foreground unless asked otherwise.
 struct MountCommand: ParsableCommand {
@@ -51,6 +52,16 @@ struct MountCommand: ParsableCommand {
             }
         })
     var listen: LoopbackAddress?
+    @Option(
+        help: ArgumentHelp(
+            "How often each server is asked, by one small question, whether anything is new; 0: never.",
+            valueName: "seconds"))
+    var probeInterval = 60
+    @Option(
+        help: ArgumentHelp(
+            "How often everything is read that each server has, for much changes without a trace; 0: only when asked, or told of news.",
+            valueName: "seconds"))
+    var syncInterval = 3600
     @Option(help: ArgumentHelp("The least important messages to show.", valueName: "level"))
     var logLevel = LogLevel.info
     /// In the child of `--background`: the parent waits on `Background.readyDescriptor`.
@@ -79,7 +90,7 @@ struct MountCommand: ParsableCommand {
         for list in options { try mountOptions.add(list) }
         let settings = Daemon.Settings(
             locations: locations, mountPoint: Locations.absolute(mountPoint), mountOptions: mountOptions,
-            diskLimits: diskLimits(locations), listen: listen)
+            diskLimits: diskLimits(locations), listen: listen, schedule: schedule)
         let log = locations.cache + "/daemon.log"
         guard place == .foreground || reportWhenMounted else {
             try Files.makePrivateDirectory(locations.cache)
@@ -99,6 +110,16 @@ struct MountCommand: ParsableCommand {
 
     func validate() throws {
         guard (1...36_500).contains(cacheAge) else { throw ValidationError("--cache-age must be in 1...36500") }
+        for interval in [probeInterval, syncInterval] where interval != 0 && !(5...31_536_000).contains(interval) {
+            throw ValidationError("an interval must be 0, or 5 seconds at least and a year at most")
+        }
+    }
+
+    private var schedule: SyncSchedule {
+        var schedule = SyncSchedule()
+        schedule.probeInterval = probeInterval == 0 ? nil : .seconds(probeInterval)
+        schedule.interval = syncInterval == 0 ? nil : .seconds(syncInterval)
+        return schedule
     }
 
     private func diskLimits(_ locations: Locations) -> DiskCacheLimits {
@@ -127,6 +148,7 @@ struct MountCommand: ParsableCommand {
         words += ["--state-dir", settings.locations.state, "--cache-dir", settings.locations.cache]
         words += ["--log-level", logLevel.rawValue]
         words += ["--cache-age", "\(cacheAge)"]
+        words += ["--probe-interval", "\(probeInterval)", "--sync-interval", "\(syncInterval)"]
         if let cacheSize { words += ["--cache-size", "\(cacheSize.bytes)"] }
         if let listen { words += ["--listen", "\(listen)"] }
         if allowOther { words.append("--allow-other") }

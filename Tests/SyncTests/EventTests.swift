@@ -16,9 +16,9 @@ import Testing
         let ended = SyncEvent.Ended(
             seconds: 1.5, rows: 3, changed: 2, removed: 1, setAside: 0, suspects: ["tags"], error: "attic is away")
         let all: [SyncEvent.What] = [
-            .began, .progress(progress), .ended(ended),
-            .health(SyncEvent.Health(isUp: false, since: 5, reason: "away")),
-            .health(SyncEvent.Health(isUp: true, since: 6)), .waiting(SyncEvent.Waiting(nextPass: 7)),
+            .began(SyncEvent.Began(occasion: .news)), .progress(progress), .ended(ended),
+            .health(ServerHealthRecord(isUp: false, since: 5, reason: "away")),
+            .health(ServerHealthRecord(isUp: true, since: 6)), .waiting(SyncEvent.Waiting(nextPass: 7)),
             .waiting(SyncEvent.Waiting(nextPass: nil)),
         ]
         for event in all.map(event) {
@@ -50,15 +50,15 @@ import Testing
     @Test func `who listens late sees how things are, and all end with the scheduler`() async throws {
         let hub = SyncEventHub()
         let (attic, cellar) = (InstanceNumber(1), InstanceNumber(2))
-        let up = event(.health(SyncEvent.Health(isUp: true, since: 1)))
+        let up = event(.health(ServerHealthRecord(isUp: true, since: 1)))
         let waiting = event(.waiting(SyncEvent.Waiting(nextPass: nil)))
-        hub.send(event(.began), of: attic)
+        hub.send(event(.began(SyncEvent.Began(occasion: .request))), of: attic)
         hub.send(up, of: attic)
         hub.send(waiting, of: attic)
-        hub.send(event(.began), of: cellar)
+        hub.send(event(.began(SyncEvent.Began(occasion: .request))), of: cellar)
         hub.forget(cellar)
         let stream = hub.stream(keeping: 8)
-        let last = event(.began)
+        let last = event(.began(SyncEvent.Began(occasion: .request)))
         hub.send(last, of: attic)
         hub.close()
         var seen: [SyncEvent] = []

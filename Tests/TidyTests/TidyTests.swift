@@ -12,11 +12,12 @@ struct TidyTests {
         "Peek": ["Library"],
         "DiskCache": [],
         "Media": ["Stash", "DiskCache"],
+        "Push": ["Stash"],
         "Sync": ["Stash", "Library"],
         "Filesystem": ["Fuse", "Media", "Library"],
         "Control": ["Library", "Sync", "Media", "Stash"],
         "peekfs": [
-            "Fuse", "Stash", "Library", "Derive", "Peek", "Sync", "DiskCache", "Media",
+            "Fuse", "Stash", "Library", "Derive", "Peek", "Push", "Sync", "DiskCache", "Media",
             "Filesystem", "Control", "Doctor", "Prometheus", "Service",
         ],
         "Doctor": ["Fuse", "Stash", "Library", "DiskCache"],
@@ -44,9 +45,11 @@ struct TidyTests {
         "Hummingbird": ["Control"],
         "HummingbirdCore": ["Control"],
         "HTTPTypes": ["Control"],
-        "NIOCore": ["FakeStash", "Control"],
-        "NIOPosix": ["FakeStash", "Control"],
-        "NIOHTTP1": ["FakeStash"],
+        "NIOCore": ["FakeStash", "Control", "Push"],
+        "NIOPosix": ["FakeStash", "Control", "Push"],
+        "NIOHTTP1": ["FakeStash", "Push"],
+        "NIOWebSocket": ["FakeStash", "Push"],
+        "NIOSSL": ["Push"],
     ]
 
     @Test func `imports run along the arrows`() throws {
