@@ -20,6 +20,7 @@ enum AttributeName: String, CaseIterable, Sendable {
     case groups = "user.peekfs.groups"
     case duration = "user.peekfs.duration"
     case resolution = "user.peekfs.resolution"
+    case markers = "user.peekfs.markers"
     case stashIDs = "user.peekfs.stash_ids"
     case stashRating = "user.peekfs.stash_rating"
     case updatedAt = "user.peekfs.updated_at"

@@ -34,6 +34,7 @@ final class ExtendedAttributes: Sendable {
     /// Set aside for what a person may add, so that adding it changes nothing else: six names and short values.
     private static let personalBytes = 250
     private static let commentBytes = 1000
+    private static let markersBytes = 300
 
     /// An entity as one of its nodes shows it.
     struct Subject: Sendable {
@@ -165,11 +166,23 @@ final class ExtendedAttributes: Sendable {
         list(.xdgTags, facts.tags.map { $0.replacing(",", with: " ") }, ",", bytes: 300)
         set(.xdgOrigin, origin(of: subject.shown), bytes: 200)
         if case .media = node { set(.mimeType, MIMEType.of(facts.basename ?? "")) }
-        let used = values.reduce(Self.personalBytes + AttributeName.xdgComment.rawValue.utf8.count + 1) {
-            $0 + $1.key.rawValue.utf8.count + 1 + $1.value.utf8.count
+        func left(for name: AttributeName) -> Int {
+            let used = values.reduce(Self.personalBytes + name.rawValue.utf8.count + 1) {
+                $0 + $1.key.rawValue.utf8.count + 1 + $1.value.utf8.count
+            }
+            return max(0, Self.listedBytes - used)
         }
-        set(.xdgComment, facts.details, bytes: min(Self.commentBytes, max(0, Self.listedBytes - used)))
+        list(.markers, facts.markers.map(Self.line), "\n", bytes: min(Self.markersBytes, left(for: .markers)))
+        set(.xdgComment, facts.details, bytes: min(Self.commentBytes, left(for: .xdgComment)))
         return values
+    }
+
+    /// Seconds, title and tag of a marker, with tabs between them, as other programs take them apart.
+    private static func line(_ marker: MarkerFacts) -> String {
+        func cell(_ text: String) -> String {
+            String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 ? " " : $0 }))
+        }
+        return "\(PersonalText.decimal(marker.seconds))\t\(cell(marker.title))\t\(cell(marker.tag))"
     }
 
     /// `attic:scene:123`

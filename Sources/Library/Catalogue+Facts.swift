@@ -22,10 +22,21 @@ package struct EntityFacts: Sendable, Equatable {
     package var basename: String?
     /// Every field with who says what about it; the values above are taken from here.
     package var fields: [ShownField] = []
+    /// Of the first member that has any, in the order of their times.
+    package var markers: [MarkerFacts] = []
     /// `endpoint id`, normalised.
     package var stashIDs: [String] = []
     /// What each member's server said, whole; one JSON object a member, in the order of `members`.
     package var json: [String] = []
+}
+
+/// A place in a scene that somebody has marked.
+package struct MarkerFacts: Sendable, Equatable {
+    /// From the beginning.
+    package let seconds: Double
+    /// Both may be empty.
+    package let title: String
+    package let tag: String
 }
 
 extension EntityFacts {
@@ -72,6 +83,7 @@ extension Catalogue {
                 let key: StatementArguments = [ref.instance.rawValue, ref.kind.rawValue, ref.id]
                 try Self.addMember(&facts, first: rank == 0, key, db)
                 try Self.addFile(&facts, key, db)
+                if ref.kind == .scene, facts.markers.isEmpty { facts.markers = try Self.markers(key, db) }
                 let ids = try String.fetchAll(
                     db.cachedStatement(
                         sql: """
@@ -116,6 +128,21 @@ extension Catalogue {
             facts.width = row["width"]
             facts.height = row["height"]
         }
+    }
+
+    private static func markers(_ key: StatementArguments, _ db: Database) throws -> [MarkerFacts] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT j.value ->> 'seconds' AS seconds, coalesce(j.value ->> 'title', '') AS title,
+                        coalesce(t.title, '') AS tag
+                    FROM member m JOIN json_each(m.json, '$.scene_markers') j
+                    LEFT JOIN member t ON t.instance = m.instance AND t.kind = \(Kind.tag.rawValue)
+                        AND t.id = j.value ->> 'primary_tag'
+                    WHERE m.instance = ? AND m.kind = ? AND m.id = ?
+                    ORDER BY j.key
+                    """), arguments: key
+        ).map { MarkerFacts(seconds: $0["seconds"], title: $0["title"], tag: $0["tag"]) }
     }
 
     private static func addRelations(

@@ -137,6 +137,7 @@ package struct Queries: Sendable {
                     "title code details director date rating100 organized interactive interactive_speed o_counter",
                     "play_count last_played_at resume_time play_duration") + [urls(type)] + [
                         "files { \(videoFile) }", "captions { language_code caption_type }", stashIDs(type),
+                        "scene_markers { id title seconds primary_tag { id } }",
                         "studio { id } performers { id } tags { id } galleries { id }",
                         capabilities.has(type, "groups")
                             ? "groups { group { id } scene_index }" : "movies { movie { id } scene_index }",

@@ -25,6 +25,12 @@ extension WireScene {
             guard let type = caption["caption_type"]?.string, !type.isEmpty else { return nil }
             return WireCaption(language: caption["language_code"]?.string ?? "00", type: type)
         }
+        markers = try row.objects("scene_markers").compactMap { marker in
+            guard let id = RowReader.id(marker["id"]), let seconds = marker["seconds"]?.double else { return nil }
+            return WireMarker(
+                id: id, title: marker["title"]?.string, seconds: seconds,
+                primaryTagID: RowReader.id(marker["primary_tag"]?.object?["id"]))
+        }
         stashIDs = try row.stashIDs()
         studioID = row.reference("studio")
         performerIDs = try row.references("performers")

@@ -76,6 +76,15 @@ package struct WireCaption: Sendable, Hashable {
     package var type: String
 }
 
+/// A place in a scene that somebody has marked.
+package struct WireMarker: Sendable, Hashable {
+    package var id: Int64
+    package var title: String?
+    /// From the beginning of the scene.
+    package var seconds: Double
+    package var primaryTagID: Int64?
+}
+
 /// A scene's place in a group.
 package struct WireSceneGroup: Sendable, Hashable {
     package var groupID: Int64
@@ -121,6 +130,8 @@ package struct WireScene: WireRow {
     /// The first one is the primary file: the only one that can be streamed.
     package var files: [WireFile]
     package var captions: [WireCaption]
+    /// They have times of their own, which are not the scene's (Stash 3.2).
+    package var markers: [WireMarker]
     package var stashIDs: [WireStashID]
     package var studioID: Int64?
     package var performerIDs: [Int64]

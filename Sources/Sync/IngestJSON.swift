@@ -28,6 +28,13 @@ enum IngestJSON {
             scene.captions.map {
                 .object(["caption_type": .string($0.type), "language_code": .string($0.language)])
             })
+        json["scene_markers"] = .array(
+            scene.markers.sorted { ($0.seconds, $0.id) < ($1.seconds, $1.id) }.map { marker in
+                var object: JSONObject = ["id": .integer(marker.id), "seconds": .number(marker.seconds)]
+                object["title"] = string(marker.title)
+                object["primary_tag"] = integer(marker.primaryTagID)
+                return .object(object)
+            })
         json["stash_ids"] = stashIDs(scene.stashIDs)
         json["studio"] = integer(scene.studioID)
         json["performers"] = ids(scene.performerIDs)

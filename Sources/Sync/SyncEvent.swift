@@ -28,6 +28,8 @@ package struct SyncEvent: Sendable, Equatable {
     /// A pass begins.
     package struct Began: Sendable, Equatable, Codable {
         package var occasion: PassOccasion
+
+        package init(occasion: PassOccasion) { self.occasion = occasion }
     }
 
     package struct Progress: Sendable, Equatable, Codable {
@@ -126,7 +128,7 @@ extension SyncEvent: Codable {
 }
 
 extension SyncEvent.Ended {
-    init(_ report: SyncReport) {
+    package init(_ report: SyncReport) {
         self.init(
             seconds: report.seconds, rows: report.rows, changed: report.changed, removed: report.removed,
             setAside: report.setAside, suspects: report.suspects.map(\.directoryName),

@@ -38,15 +38,17 @@ extension SyncProgress.Stage {
 }
 
 /// Makes a pass's progress into events: every stage, and in between no more than a few a second.
-struct ProgressEvents {
+package struct ProgressEvents: Sendable {
     private static let interval = Duration.milliseconds(250)
 
     private var pace = SyncPace()
     private var stage: SyncProgress.Stage?
     private var last: Duration?
 
-    /// What is to be told of it; nil when it is too soon after what was told.
-    mutating func event(_ progress: SyncProgress, at now: Duration) -> SyncEvent.Progress? {
+    package init() {}
+
+    /// What is to be told of it, at a time since any beginning; nil when it is too soon after what was told.
+    package mutating func event(_ progress: SyncProgress, at now: Duration) -> SyncEvent.Progress? {
         let pace = pace.note(progress, at: now)
         let isEnd = progress.total > 0 && progress.done >= progress.total
         if stage == progress.stage, !isEnd, let last, now - last < Self.interval { return nil }

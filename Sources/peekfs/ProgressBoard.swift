@@ -19,17 +19,18 @@ final class ProgressBoard: Sendable {
         var stage: SyncProgress.Stage?
         var done = 0
         var total = 0
-        var since: ContinuousClock.Instant
+        var pace = SyncPace()
+        var speed: (rate: Double, secondsLeft: Int)?
         /// What came of it, when it is over.
         var result: String?
     }
 
     private let state: Lock<State>
     private let isInteractive: Bool
+    private let start = ContinuousClock.now
 
     init(_ instances: [Instance], isInteractive: Bool = Output.isInteractive) {
-        let now = ContinuousClock.now
-        state = Lock(State(rows: instances.map { Row(instance: $0.number, name: $0.name, since: now) }))
+        state = Lock(State(rows: instances.map { Row(instance: $0.number, name: $0.name) }))
         self.isInteractive = isInteractive
     }
 
@@ -41,8 +42,8 @@ final class ProgressBoard: Sendable {
             let before = state.rows[place]
             if before.stage != progress.stage {
                 if !isInteractive, let line = before.stageBehind { Output.note(line) }
-                state.rows[place].since = now
             }
+            state.rows[place].speed = state.rows[place].pace.note(progress, at: now - start)
             state.rows[place].stage = progress.stage
             state.rows[place].done = progress.done
             state.rows[place].total = progress.total
@@ -70,7 +71,7 @@ final class ProgressBoard: Sendable {
         state.lastDrawn = now
         var text = state.linesDrawn > 0 ? "\u{1B}[\(state.linesDrawn)A" : ""
         let width = terminalWidth()
-        for row in state.rows { text += "\r\u{1B}[K" + row.line(now: now, width: width) + "\n" }
+        for row in state.rows { text += "\r\u{1B}[K" + row.line(width: width) + "\n" }
         state.linesDrawn = state.rows.count
         FileHandle.standardError.write(Data(text.utf8))
     }
@@ -84,13 +85,13 @@ final class ProgressBoard: Sendable {
 
 extension ProgressBoard.Row {
     /// A line that fits on a terminal of this width.
-    func line(now: ContinuousClock.Instant, width: Int) -> String {
+    func line(width: Int) -> String {
         var text = name + "  "
         if let result {
             text += result
         } else if let stage {
             text += stage.words
-            if total > 0 { text += "  " + bar(20) + "  \(done)/\(total)" + pace(now) }
+            if total > 0 { text += "  " + bar(20) + "  \(done)/\(total)" + speedText }
         } else {
             text += "waiting"
         }
@@ -110,13 +111,10 @@ extension ProgressBoard.Row {
     }
 
     /// Rate and time left, once there is something to reckon with.
-    private func pace(_ now: ContinuousClock.Instant) -> String {
-        let seconds = (now - since) / .seconds(1)
-        guard seconds > 0.5, done > 0 else { return "" }
-        let rate = Double(done) / seconds
-        let left = Int((Double(max(0, total - done)) / rate).rounded(.up))
-        let minutes = left % 60 < 10 ? "\(left / 60):0\(left % 60)" : "\(left / 60):\(left % 60)"
-        return "  \(Int(rate))/s  \(minutes) left"
+    private var speedText: String {
+        guard let speed else { return "" }
+        let (minutes, seconds) = (speed.secondsLeft / 60, speed.secondsLeft % 60)
+        return "  \(Int(speed.rate))/s  \(minutes):\(seconds < 10 ? "0" : "")\(seconds) left"
     }
 }
 

@@ -22,6 +22,8 @@ struct SyncCommand: ParsableCommand {
             before.
             """)
     var force = false
+    @Flag(help: "Print what happens as JSON, an object a line.")
+    var json = false
     @OptionGroup var location: LocationOptions
 
     func run() throws {
@@ -43,13 +45,15 @@ struct SyncCommand: ParsableCommand {
 
         var options = SyncOptions()
         options.force = force
-        let board = ProgressBoard(instances)
+        let board = json ? nil : ProgressBoard(instances)
         let passes = try instances.map { instance in
             let synchroniser = Synchroniser(
                 instance: instance.number,
                 client: StashClient(access: try ServerSettings(instance).access, engine: engine), index: index,
                 state: workplace.state, lockDirectory: workplace.locations.cache, options: options)
-            return Pass(synchroniser, board: board, cancel: cancel) { try derivation.run() }
+            return Pass(
+                synchroniser, showing: board ?? EventPrinter(instance), cancel: cancel
+            ) { try derivation.run() }
         }
         let reports = passes.map { $0.wait() }
         if let failure = Self.failure(reports) { throw failure }
@@ -86,18 +90,56 @@ struct SyncCommand: ParsableCommand {
     }
 }
 
+/// Whoever shows how far passes are, on their threads.
+private protocol PassDisplay: Sendable {
+    func update(_ progress: SyncProgress)
+    func finish(_ report: SyncReport)
+}
+
+extension ProgressBoard: PassDisplay {
+    func finish(_ report: SyncReport) { finish(report.instance, report.sentence) }
+}
+
+/// Prints what happens with one server, an event a line.
+private final class EventPrinter: PassDisplay {
+    private let instance: Instance
+    private let start = ContinuousClock.now
+    private let events = Lock(ProgressEvents())
+
+    init(_ instance: Instance) {
+        self.instance = instance
+        tell(.began(SyncEvent.Began(occasion: .request)))
+    }
+
+    func update(_ progress: SyncProgress) {
+        let now = ContinuousClock.now - start
+        if let event = events.withLock({ $0.event(progress, at: now) }) { tell(.progress(event)) }
+    }
+
+    func finish(_ report: SyncReport) { tell(.ended(SyncEvent.Ended(report))) }
+
+    private func tell(_ what: SyncEvent.What) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let now = Int64(Date().timeIntervalSince1970)
+        let event = SyncEvent(at: now, instance: instance.id, name: instance.name, what: what)
+        guard let data = try? encoder.encode(event) else { return }
+        Output.line(String(decoding: data, as: UTF8.self))
+    }
+}
+
 /// One server's pass on a thread of its own: a slow server slows only itself.
 private final class Pass: Sendable {
     private let report = Lock<SyncReport?>(nil)
     private let ended = DispatchSemaphore(value: 0)
 
     init(
-        _ synchroniser: Synchroniser, board: ProgressBoard, cancel: Cancellation,
+        _ synchroniser: Synchroniser, showing display: any PassDisplay, cancel: Cancellation,
         derive: @escaping @Sendable () throws -> Void
     ) {
         let thread = Thread { [self] in
-            let report = synchroniser.run(cancel: cancel, progress: { board.update($0) }, derive: derive)
-            board.finish(synchroniser.instance, report.sentence)
+            let report = synchroniser.run(cancel: cancel, progress: { display.update($0) }, derive: derive)
+            display.finish(report)
             self.report.withLock { $0 = report }
             ended.signal()
         }

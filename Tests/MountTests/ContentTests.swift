@@ -29,6 +29,28 @@ struct ContentTests {
         #expect(files >= 23)
     }
 
+    @Test(arguments: ["attic", "cellar"])
+    func `a scene's markers are an attribute, a line each`(server: String) throws {
+        let directory = lab.root / "instances" / server / "scenes"
+        var found = 0
+        for name in try directory.list() {
+            let file = directory / name
+            guard let ref = file.ref else { continue }
+            let markers = try model.row(ref).markers.sorted { ($0.seconds, $0.id) < ($1.seconds, $1.id) }
+            // Where its own server has none, those of another one are shown.
+            guard !markers.isEmpty else { continue }
+            found += 1
+            let lines = try file.attribute("user.peekfs.markers").split(separator: "\n").map {
+                $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+            }
+            #expect(lines.count == markers.count)
+            #expect(lines.map { Double($0[0]) } == markers.map(\.seconds))
+            #expect(lines.map { $0[1] } == markers.map(\.title))
+            #expect(try lines.map { $0[2] } == markers.map { try model.row(Ref(server, .tag, $0.primaryTag)).title })
+        }
+        #expect(found > 0)
+    }
+
     @Test(arguments: [Kind.scene, .image])
     func `the merged library has every file of both servers once`(kind: Kind) throws {
         let listed = try (lab.root / "\(kind.rawValue)s").list().map { lab.root / "\(kind.rawValue)s" / $0 }

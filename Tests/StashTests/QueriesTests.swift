@@ -46,7 +46,7 @@ import Testing
     func `nothing that is expensive in bulk or secret is ever asked for`(version: String) {
         let expensive = [
             "image_path", "front_image_path", "paths", "sceneStreams", "cover", "image_count", "scene_count",
-            "scene_markers", "filesize", "apiKey", "api_key", "latestversion",
+            "filesize", "apiKey", "api_key", "latestversion",
         ]
         for document in Queries.all(for: Generations.capabilities(version)) {
             let words = Set(document.text.split { !$0.isLetter && !$0.isNumber && $0 != "_" }.map(String.init))

@@ -56,6 +56,17 @@ import Testing
             ])
     }
 
+    @Test func `markers are kept with their scene in the order of their times`() throws {
+        let later = #"{"id":"2","title":"End","seconds":61.5,"primary_tag":{"id":"9"}}"#
+        let sooner = #"{"id":"7","title":"","seconds":3,"primary_tag":{"id":"4"}}"#
+        let record = try scene(#""scene_markers":[\#(later),\#(sooner),{"id":"8","title":"nowhere"}]"#)
+        let markers = try #require(JSONParser.parse(Array(record.json.utf8)).object?["scene_markers"]?.array)
+        #expect(markers.map { $0.object?["id"]?.int64 } == [7, 2])
+        #expect(markers.map { $0.object?["primary_tag"]?.int64 } == [4, 9])
+        #expect(
+            try scene(#""scene_markers":[\#(sooner),\#(later)]"#).json == record.json, "in whichever order they came")
+    }
+
     @Test func `what an older server calls movies are groups`() throws {
         let record = try scene(#""movies":[{"movie":{"id":"10"},"scene_index":3}]"#)
         #expect(record.links == [LinkRecord(kind: .group, id: 10, position: 3)])
