@@ -122,7 +122,8 @@ let package = Package(
         .testTarget(name: "DiskCacheTests", dependencies: ["DiskCache"], swiftSettings: strict),
         .testTarget(
             name: "MediaTests", dependencies: ["Media", "DiskCache", "Stash", "FakeStash"], swiftSettings: strict),
-        .testTarget(name: "FilesystemTests", dependencies: ["Filesystem", "Library", "Fuse", "Media"], swiftSettings: strict),
+        .testTarget(
+            name: "FilesystemTests", dependencies: ["Filesystem", "Library", "Fuse", "Media"], swiftSettings: strict),
         .testTarget(name: "FakeStashTests", dependencies: ["FakeStash"], swiftSettings: strict),
         .testTarget(
             name: "PeekfsTests",
