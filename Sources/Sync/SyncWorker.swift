@@ -30,6 +30,8 @@ final class SyncWorker: Sendable {
         var isStopping = false
         var hasEnded = false
         var failures = 0
+        /// Passes that were begun.
+        var passes = 0
     }
 
     let instance: InstanceNumber
@@ -55,12 +57,15 @@ final class SyncWorker: Sendable {
     var status: InstanceSyncStatus { state.withLock { $0.status } }
 
     /// Begins a pass at once, or after the one that runs.
-    func request(force: Bool) {
-        state.withLock { state in
+    ///
+    /// - Returns: Its number.
+    func request(force: Bool) -> Int {
+        defer { wake.signal() }
+        return state.withLock { state in
             state.isRequested = true
             state.isForced = state.isForced || force
+            return state.passes + 1
         }
-        wake.signal()
     }
 
     /// Takes over what was changed. Another address, key or trust ends the pass that runs and begins a new one.
@@ -109,7 +114,8 @@ final class SyncWorker: Sendable {
             tell(.began)
             let report = pass(instance, force: force, cancellation)
             let pause = note(report)
-            if report.error != .cancelled { tell(.ended(SyncEvent.Ended(report))) }
+            let number = state.withLock { $0.passes }
+            if report.error != .cancelled { tell(.ended(SyncEvent.Ended(report, pass: number))) }
             tellHealth(report.error)
             tell(.waiting(SyncEvent.Waiting(nextPass: pause.map { Self.now + $0.components.seconds })))
             if report.error != .cancelled, report.error != .busy {
@@ -129,6 +135,7 @@ final class SyncWorker: Sendable {
                 state.isRequested = false
                 state.isForced = false
             }
+            state.passes += 1
             state.status.phase = .syncing(SyncProgress(instance: state.instance.number, stage: .connecting))
             return (state.instance, state.isForced, state.cancellation)
         }

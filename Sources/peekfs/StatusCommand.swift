@@ -1,9 +1,9 @@
 import ArgumentParser
+import Control
 import Foundation
-import Fuse
 import Library
 
-/// `peekfs status`: read from the databases and the kernel's list of mounts, so it answers also when no daemon runs.
+/// `peekfs status`: what the daemon knows, and without one what the databases and the kernel's list of mounts tell.
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
@@ -14,71 +14,18 @@ struct StatusCommand: ParsableCommand {
     @OptionGroup var location: LocationOptions
 
     func run() throws {
-        let status = try Status(Workplace(location))
+        let status: StatusView = try location.control().ask(.get, "/api/status")
         if json { return try Output.json(status) }
-        status.printText()
+        status.printText(Paint(isOn: isatty(STDOUT_FILENO) == 1))
     }
 }
 
-/// Everything that `peekfs status` knows.
-struct Status: Encodable {
-    struct Mount: Encodable {
-        let path: String
-        let pid: Int32
-        let since: Date
-        /// Whether the kernel has it mounted: a daemon that is starting or stopping has not.
-        let mounted: Bool
-    }
-
-    struct Row: Encodable {
-        let kind: String
-        let id: Int64?
-        let reason: String
-    }
-
-    struct Server: Encodable {
-        let instance: InstanceView
-        /// Entities in the index by kind.
-        let counts: [String: Int]
-        /// What the last sync could not take.
-        let setAside: [Row]
-    }
-
-    let stateDir: String
-    let cacheDir: String
-    let mount: Mount?
-    let instances: [Server]
-    /// What is kept of files on the disk.
-    let cache: CacheView
-
-    init(_ workplace: Workplace) throws {
-        stateDir = workplace.locations.state
-        cacheDir = workplace.locations.cache
-        let mounts = try MountTable.current()
-        mount = DaemonLock.holder(stateDirectory: stateDir).map { holder in
-            Mount(
-                path: holder.mountPoint, pid: holder.pid,
-                since: Date(timeIntervalSince1970: TimeInterval(holder.since)),
-                mounted: mounts.top(at: holder.mountPoint)?.type == "fuse.\(MountOptions.subtype)")
-        }
-        cache = try CacheView(workplace)
-        let index = try workplace.index()
-        let counts = try index.counts()
-        instances = try workplace.state.instances().map { instance in
-            let found = counts[instance.number] ?? [:]
-            return Server(
-                instance: InstanceView(instance),
-                counts: Dictionary(uniqueKeysWithValues: Kind.allCases.map { ($0.directoryName, found[$0] ?? 0) }),
-                setAside: try index.setAside(of: instance.number).map {
-                    Row(kind: $0.kind.word, id: $0.id, reason: $0.reason)
-                })
-        }
-    }
-
-    func printText() {
+extension StatusView {
+    func printText(_ paint: Paint) {
         if let mount {
             let state = mount.mounted ? "mounted on" : "about to mount, or to unmount,"
             Output.line("\(state) \(mount.path) by process \(mount.pid) since \(mount.since.formatted(.iso8601))")
+            if let page = mount.page { Output.line("page: \(page) (`peekfs page` prints the address with its token)") }
         } else {
             Output.line("not mounted")
         }
@@ -89,15 +36,51 @@ struct Status: Encodable {
         Output.table(
             ["NAME", "STATE"] + kinds.map { $0.uppercased() },
             instances.map { server in
-                [server.instance.name, server.instance.enabled ? "enabled" : "disabled"]
-                    + kinds.map { "\(server.counts[$0] ?? 0)" }
+                [server.instance.name, server.stateWord] + kinds.map { "\(server.counts[$0] ?? 0)" }
             })
+        for server in instances {
+            if let line = server.line(paint) { Output.line("\(server.instance.name): \(line)") }
+        }
         Output.line("cache: \(cache.summary)")
         for server in instances {
             for row in server.setAside {
                 Output.line(
-                    "\(server.instance.name): left out \(row.kind) \(row.id.map(String.init) ?? "?"): \(row.reason)")
+                    "\(server.instance.name): left out \(row.kind) \(row.id.map(String.init) ?? "?"): \(Words.plain(row.reason))"
+                )
             }
         }
+    }
+}
+
+extension StatusView.Server {
+    /// Without a daemon nobody knows more than what is configured.
+    fileprivate var stateWord: String {
+        if state.word == "unknown" { return sync == nil ? "enabled" : "waiting" }
+        return state.word
+    }
+
+    /// What a daemon knows of it; nil when none does.
+    fileprivate func line(_ paint: Paint) -> String? {
+        guard let sync else { return nil }
+        func time(_ date: Date?) -> String { date?.formatted(.iso8601) ?? "never" }
+        var parts: [String] = []
+        switch state.word {
+        case "up": parts.append(paint.green("up") + " since \(time(state.since))")
+        case "down":
+            parts.append(paint.red("down") + " since \(time(state.since)): \(Words.plain(state.reason ?? "no answer"))")
+        default: break
+        }
+        if let version { parts.append("Stash \(Words.plain(version))") }
+        if let stage = sync.stage {
+            let place = (sync.total ?? 0) > 0 ? " \(sync.done ?? 0)/\(sync.total ?? 0)" : ""
+            parts.append("syncing \(stage)\(place)")
+        } else {
+            parts.append("synced " + time(sync.lastSuccess))
+            if let next = sync.next { parts.append(paint.faint("again \(time(next))")) }
+        }
+        if let problem = sync.lastPass?.problem, state.word != "down" {
+            parts.append(paint.red("last sync failed") + ": \(Words.plain(problem.detail))")
+        }
+        return parts.joined(separator: "; ")
     }
 }

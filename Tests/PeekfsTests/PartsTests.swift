@@ -44,7 +44,7 @@ struct PartsTests {
     @Test func `a line of progress has a bar, a rate and the time left`() {
         let start = ContinuousClock.now
         let row = ProgressBoard.Row(
-            instance: InstanceNumber(1), name: "attic", stage: .rows(.scene), done: 250, total: 1000, since: start)
+            name: "attic", stage: "scenes", done: 250, total: 1000, since: start)
         let line = row.line(now: start + .seconds(5), width: 200)
         #expect(line == "attic  scenes  [#####---------------]  250/1000  50/s  0:15 left")
         #expect(row.line(now: start + .seconds(5), width: 20).count == 19)
