@@ -85,7 +85,10 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
-            ], swiftSettings: strict),
+            ],
+            // Part of the program, so that it is one file.
+            resources: ["page.html", "page.css", "page.js", "page.svg"].map { .embedInCode($0) },
+            swiftSettings: strict),
         .executableTarget(
             name: "peekfs",
             dependencies: [

@@ -112,8 +112,8 @@ final class Daemon: Sendable {
                 }), surroundings: { [workplace] in try workplace.surroundings() },
             running: Premises.Running(media: media, scheduler: scheduler))
         control = ControlServer(
-            routes: premises.routes + [metrics.route(measured)], socket: settings.locations.controlSocket,
-            logger: logger)
+            routes: premises.routes + Page.routes + [metrics.route(measured)],
+            socket: settings.locations.controlSocket, logger: logger)
         do {
             // Before the mount: what cannot be listened on is said while nothing has happened yet.
             try control.start(
@@ -139,6 +139,10 @@ final class Daemon: Sendable {
         logger.notice("mounted on \(session.mountPoint)")
         if let address = control.listening {
             logger.notice("the page is at \(address.url); `peekfs page` prints its address with the token")
+        }
+        if (try? workplace.state.instances().isEmpty) == true {
+            let more = control.listening == nil ? "" : ", or on the page"
+            logger.notice("there is no server yet; add one with `peekfs instance add NAME URL`\(more)")
         }
         let outcome = Result { try session.run() }
         ServiceManager.stopping()
