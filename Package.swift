@@ -98,7 +98,10 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
-            ], swiftSettings: strict),
+            ],
+            // Part of the program, so that it is one file.
+            resources: ["page.html", "page.css", "page.js", "page.svg"].map { .embedInCode($0) },
+            swiftSettings: strict),
         .executableTarget(
             name: "peekfs",
             dependencies: [
@@ -143,7 +146,8 @@ let package = Package(
         .testTarget(name: "DiskCacheTests", dependencies: ["DiskCache"], swiftSettings: strict),
         .testTarget(
             name: "MediaTests", dependencies: ["Media", "DiskCache", "Stash", "FakeStash"], swiftSettings: strict),
-        .testTarget(name: "FilesystemTests", dependencies: ["Filesystem", "Library", "Fuse"], swiftSettings: strict),
+        .testTarget(
+            name: "FilesystemTests", dependencies: ["Filesystem", "Library", "Fuse", "Media"], swiftSettings: strict),
         .testTarget(name: "FakeStashTests", dependencies: ["FakeStash"], swiftSettings: strict),
         .testTarget(
             name: "PeekfsTests",

@@ -1,6 +1,6 @@
 """Real programs on a mount of PeekFS, held against the same bytes from the server itself. Fails when any of them does.
 
-Checks: sums copies fio seeks pair ended frozen other
+Checks: sums copies full fio seeks pair ended frozen other
 """
 import argparse
 import contextlib
@@ -16,7 +16,7 @@ import sys
 import time
 import traceback
 
-from .contestants import Library
+from .contestants import Library, drop_pages
 from .origin import ONLY_SCENES, fake_stash
 from .players import Player
 from .reading import clip, sized
@@ -61,6 +61,44 @@ def copies(stage):
                     raise Failure(f"{path.name} is not what {url} gives")
                 compared += 1
     return f"{compared} files of {len(found)}, the others are subtitles"
+
+
+@contextlib.contextmanager
+def small_disk(place, size):
+    """A file system in memory, mounted on a directory that is made for it."""
+    place.mkdir(parents=True, exist_ok=True)
+    run("mount", "-t", "tmpfs", "-o", f"size={size}", "peekfs-programs", place)
+    try:
+        yield
+    finally:
+        run("umount", "-l", place)
+
+
+def full(stage):
+    """reading beside a disk cache that is full, then read-only, then deleted"""
+    size = 64 * MEBIBYTE
+    with served(stage, *sized(size)) as origin:
+        library = Library(stage.work, stage.peekfs, origin)
+        blocks = library.place / "cache" / "blocks"
+        wanted = hashlib.sha256(subprocess.run(["curl", "-sf", origin.scene], capture_output=True, check=True).stdout).digest()
+
+        def read(*changes):
+            with library.mounted(keeps_media=True) as (place, _):
+                path = library.scenes(place)[0]
+                for change in changes:
+                    run(*change)
+                    drop_pages(path)
+                    if hashlib.sha256(path.read_bytes()).digest() != wanted:
+                        raise Failure(f"wrong bytes after {change[0]}")
+            return [line for line in (library.place / "log").read_text().splitlines() if "disk cache cannot" in line]
+
+        with small_disk(blocks, size // 8):
+            complaints = read(["true"], ["find", blocks, "-mindepth", "1", "-delete"])
+            run("mount", "-o", "remount,ro", blocks)
+            complaints += read(["true"])
+    if not complaints:
+        raise Failure("the log says nothing of a full disk")
+    return f"{len(complaints)} lines in the log"
 
 
 def fio(stage):
@@ -219,7 +257,7 @@ def other(stage):
         return f"{os.strerror(number)}, then the other file"
 
 
-CHECKS = {check.__name__: check for check in (sums, copies, fio, seeks, pair, ended, frozen, other)}
+CHECKS = {check.__name__: check for check in (sums, copies, full, fio, seeks, pair, ended, frozen, other)}
 
 
 class Stage:

@@ -36,7 +36,7 @@ extension ControlServer {
                 }
             }
             let allowed = methods.sorted().joined(separator: ", ")
-            for name in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"]
+            for name in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY"]
             where !methods.contains(name) {
                 guard let method = HTTPRequest.Method(name) else { continue }
                 router.on(RouterPath(path), method: method) { [self] request, context in

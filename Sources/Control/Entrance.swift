@@ -16,7 +16,7 @@ package enum Entrance {
     }
 
     /// FNV-1a (64 bits): Swift's own hashes differ from run to run.
-    private static func digits(_ text: String) -> String {
+    static func digits(_ text: String) -> String {
         let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
         let digits = String(hash, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits

@@ -17,6 +17,7 @@ extension Problem {
                 case .newer: Problem(.configuration, error.description, status: 500)
                 case .unusable: Problem(.ioError, error.description)
                 }
+            case let error as SyncError: Self.explained(error)
             case let error as StashError: Problem(.unavailable, "\(error)", status: 502)
             default: Problem(.software, "\(error)")
             }
@@ -29,6 +30,20 @@ extension Problem {
         case .changedMeanwhile: Problem(.busy, error.description, hint: "look at it and try again", status: 409)
         case .badName: Problem(.usage, error.description)
         case .nothingToAdopt: Problem(.busy, error.description, hint: "see `peekfs instance list`", status: 409)
+        }
+    }
+
+    /// Why a server could not be read.
+    private static func explained(_ error: SyncError) -> Problem {
+        switch error {
+        case .server(.unauthorised, _): Problem(.noPermission, "\(error)")
+        case .server(.unreachable(.nameNotResolved), _): Problem(.noHost, "\(error)")
+        case .server(.notStash, _), .server(.tls, _), .tooOld: Problem(.notStash, "\(error)")
+        case .server: Problem(.unavailable, "\(error)")
+        case .busy, .cancelled: Problem(.busy, "\(error)")
+        // A person has to set the address right, or to confirm what is there: no later try will do.
+        case .otherCatalogue, .configuration: Problem(.configuration, "\(error)")
+        case .local: Problem(.ioError, "\(error)")
         }
     }
 

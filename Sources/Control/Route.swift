@@ -4,8 +4,8 @@ package import Hummingbird
 /// One thing that can be asked of the daemon: a method and a path, who may ask it, and what answers.
 ///
 /// All of them are in one table, from which the server routes, the description is made, and the commands ask; without a
-/// daemon the same handlers run in the command's own process. To add one, add a value to such a table and hand it to
-/// `ControlServer`; for the description (`/api/openapi.json`) give it a `docs`.
+/// daemon the same handlers run in the command's own process. To add one, add a value to such a table, hand it to
+/// `ControlServer`, and describe it in `Description.swift`.
 package struct Route: Sendable {
     package enum Method: String, Sendable, CaseIterable {
         case get = "GET"
@@ -34,16 +34,14 @@ package struct Route: Sendable {
     /// `/api/things/{id}`: a part in braces becomes a parameter of the call.
     package let path: String
     package let access: Access
-    package let docs: Docs?
     package let handler: Handler
 
     package init(
-        _ method: Method, _ path: String, access: Access = .owner, docs: Docs? = nil, _ handler: Handler
+        _ method: Method, _ path: String, access: Access = .owner, _ handler: Handler
     ) {
         self.method = method
         self.path = path
         self.access = access
-        self.docs = docs
         self.handler = handler
     }
 }
@@ -66,7 +64,14 @@ package struct Call: Sendable {
     /// The body as a value.
     ///
     /// - Throws: `Problem`, which says what of it is wrong.
-    package func decoded<Value: Decodable>(as _: Value.Type = Value.self) throws(Problem) -> Value {
+    package func decoded<Value: RequestBody>(as _: Value.Type = Value.self) throws(Problem) -> Value {
+        if let names = (try? JSONSerialization.jsonObject(with: body)) as? [String: Any],
+            let unknown = names.keys.sorted().first(where: { !Value.fields.contains($0) })
+        {
+            throw Problem(
+                .usage, "there is no field '\(unknown.prefix(40))'",
+                hint: "there are \(Value.fields.joined(separator: ", "))", status: 400)
+        }
         do {
             return try JSON.value(body)
         } catch {

@@ -36,12 +36,20 @@ final class Editions: Sendable {
     }
 
     private let state = Mutex(State())
-    /// Whether any file was replaced at all: a listing of many asks for each of them.
-    private let hasReplaced = Atomic(false)
+    /// Whether there is anything to know: a listing of many asks for each of them.
+    private let isUsed = Atomic(false)
 
-    func current(_ node: NodeID) -> UInt8 {
-        guard hasReplaced.load(ordering: .acquiring) else { return 0 }
-        return state.withLock { $0.current[node] ?? 0 }
+    /// The present edition as the kernel may be told of it.
+    struct Present {
+        let number: UInt8
+        /// Once it is known; nil before. It stays, whatever the index says meanwhile: the last page that the kernel has of an
+        /// edition ends in zeros, and a larger size would make content of them.
+        let size: Int64?
+    }
+
+    func present(_ node: NodeID) -> Present {
+        guard isUsed.load(ordering: .acquiring) else { return Present(number: 0, size: nil) }
+        return state.withLock { Present(number: $0.current[node] ?? 0, size: $0.contents[node]?.source.size) }
     }
 
     /// Notes what the bytes are that an open file of an edition is about to give.
@@ -53,6 +61,7 @@ final class Editions: Sendable {
             let isOther = state.contents[node].map { $0.bytes != content.bytes } ?? false
             if isOther { advance(node, &state) }
             state.contents[node] = content
+            isUsed.store(true, ordering: .releasing)
             return isOther ? .other : .same
         }
     }
@@ -72,6 +81,6 @@ final class Editions: Sendable {
     private func advance(_ node: NodeID, _ state: inout State) {
         state.current[node] = (state.current[node] ?? 0) &+ 1
         state.contents[node] = nil
-        hasReplaced.store(true, ordering: .releasing)
+        isUsed.store(true, ordering: .releasing)
     }
 }

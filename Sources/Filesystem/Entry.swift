@@ -24,7 +24,7 @@ struct Appearance: Sendable {
     /// within two seconds; asking again costs some microseconds and no server.
     static let lifetime = 1.0
 
-    func attributes(_ entry: Entry) -> FileAttributes {
+    func attributes(_ entry: Entry, _ edition: Editions.Present) -> FileAttributes {
         let kind = entry.node.fileKind
         let permissions: UInt32 =
             switch kind {
@@ -34,14 +34,14 @@ struct Appearance: Sendable {
             }
         return FileAttributes(
             inode: entry.node.inode, kind: kind, permissions: permissions, linkCount: entry.linkCount, uid: uid,
-            gid: gid, size: UInt64(max(0, entry.size)), blockSize: kind == .file ? 128 << 10 : 4096,
+            gid: gid, size: UInt64(max(0, edition.size ?? entry.size)), blockSize: kind == .file ? 128 << 10 : 4096,
             modified: FileTime(seconds: entry.modified))
     }
 
     func entryAttributes(_ entry: Entry) -> EntryAttributes {
-        let edition = editions.current(entry.node)
+        let edition = editions.present(entry.node)
         return EntryAttributes(
-            attributes(entry), inode: edition == 0 ? nil : entry.node.inode(edition: edition),
+            attributes(entry, edition), inode: edition.number == 0 ? nil : entry.node.inode(edition: edition.number),
             entryLifetime: Self.lifetime, attributeLifetime: Self.lifetime)
     }
 }

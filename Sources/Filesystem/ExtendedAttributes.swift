@@ -281,19 +281,3 @@ enum JSONText {
         return quoted + "\""
     }
 }
-
-/// The types of media files by their extension, as IANA and freedesktop's shared-mime-info name them.
-enum MIMEType {
-    private static let byExtension = [
-        "mp4": "video/mp4", "m4v": "video/x-m4v", "mkv": "video/x-matroska", "webm": "video/webm",
-        "mov": "video/quicktime", "avi": "video/vnd.avi", "wmv": "video/x-ms-wmv", "flv": "video/x-flv",
-        "mpg": "video/mpeg", "mpeg": "video/mpeg", "ts": "video/mp2t", "m2ts": "video/mp2t", "ogv": "video/ogg",
-        "3gp": "video/3gpp", "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "gif": "image/gif",
-        "webp": "image/webp", "avif": "image/avif", "bmp": "image/bmp", "tif": "image/tiff", "tiff": "image/tiff",
-        "jxl": "image/jxl", "heic": "image/heic",
-    ]
-
-    static func of(_ basename: String) -> String? {
-        NameRules.pathExtension(basename).flatMap { byExtension[$0] }
-    }
-}

@@ -84,13 +84,17 @@ package final class PeekFilesystem: FileSystem {
     /// name up again.
     private func node(_ inode: Inode) throws -> NodeID {
         guard let node = NodeID(inode) else { throw Errno.noEntry }
-        guard node.edition(inode) == editions.current(node) else { throw Errno.stale }
+        guard node.edition(inode) == editions.present(node).number else { throw Errno.stale }
         return node
     }
 
-    private func entry(_ inode: Inode) throws -> Entry {
-        guard let entry = try tree.entry(try node(inode)) else { throw Errno.noEntry }
-        return entry
+    private func attributes(of inode: Inode) throws -> FileAttributes {
+        let node = try node(inode)
+        guard let entry = try tree.entry(node) else { throw Errno.noEntry }
+        // It may have been replaced since the entry was read.
+        let edition = editions.present(node)
+        guard edition.number == node.edition(inode) else { throw Errno.stale }
+        return appearance.attributes(entry, edition)
     }
 
     /// What an operation throws becomes its errno; what is no plain refusal is worth a line.
@@ -118,14 +122,14 @@ package final class PeekFilesystem: FileSystem {
 
     package func attributes(_ request: AttributesRequest, _ reply: consuming AttributesReply) {
         do {
-            reply.send(appearance.attributes(try entry(request.inode)), lifetime: Appearance.lifetime)
+            reply.send(try attributes(of: request.inode), lifetime: Appearance.lifetime)
         } catch { reply.fail(errno(error, "stat")) }
     }
 
     /// What changes nothing succeeds (`rsync -X` back onto the mount does that), all else is a read-only file system.
     package func setAttributes(_ request: SetAttributesRequest, _ reply: consuming AttributesReply) {
         do {
-            let now = appearance.attributes(try entry(request.inode))
+            let now = try attributes(of: request.inode)
             func keeps<Value: Equatable>(_ asked: Value?, _ present: Value) -> Bool {
                 asked.map { $0 == present } ?? true
             }

@@ -27,7 +27,11 @@ struct Tree: Sendable {
 
         NAME becomes a directory below instances/, URL is what you open in a browser, such as http://nas:9999, and FILE
         holds the API key that Stash shows under Settings, Security (leave the option out when Stash asks for no
-        password). The library appears here as soon as it was read; nothing has to be mounted again.
+        password). Or do it in a browser: when this was mounted with --listen 127.0.0.1:7575, open the address that
+
+            peekfs page
+
+        prints. The library appears here as soon as it was read; nothing has to be mounted again.
 
             peekfs instance --help      tells what else can be done with servers
 

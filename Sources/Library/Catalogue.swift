@@ -83,11 +83,11 @@ package final class Catalogue: Sendable {
 
     // MARK: Nodes
 
-    private static let columns = """
+    static let columns = """
         n.scope, n.number, n.kind, n.name, n.title, n.member, n.picture, coalesce(d.modified, n.modified) AS modified,
         coalesce(d.size, 0) AS size
         """
-    private static let nodes = "node n LEFT JOIN media d ON d.number = n.member AND n.kind IN (1, 7)"
+    static let nodes = "node n LEFT JOIN media d ON d.number = n.member AND n.kind IN (1, 7)"
 
     /// Everything of a kind that is listed, by name.
     package func nodes(_ scope: Scope, _ kind: Kind) throws -> [Node] {
@@ -429,7 +429,7 @@ package final class Catalogue: Sendable {
 
     func read<T>(_ body: (Database) throws -> T) throws -> T { try index.pool.read(body) }
 
-    private static func collect(
+    static func collect(
         _ db: Database, _ sql: String, _ arguments: StatementArguments
     ) throws -> [Node] {
         var nodes: [Node] = []

@@ -97,3 +97,29 @@ package enum NameRules {
         (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
     }
 }
+
+/// The types of media files by their extension, as IANA and freedesktop's shared-mime-info name them.
+package enum MIMEType {
+    private static let byExtension = [
+        "mp4": "video/mp4", "m4v": "video/x-m4v", "mkv": "video/x-matroska", "webm": "video/webm",
+        "mov": "video/quicktime", "avi": "video/vnd.avi", "wmv": "video/x-ms-wmv", "flv": "video/x-flv",
+        "mpg": "video/mpeg", "mpeg": "video/mpeg", "ts": "video/mp2t", "m2ts": "video/mp2t", "ogv": "video/ogg",
+        "3gp": "video/3gpp", "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "gif": "image/gif",
+        "webp": "image/webp", "avif": "image/avif", "bmp": "image/bmp", "tif": "image/tiff", "tiff": "image/tiff",
+        "jxl": "image/jxl", "heic": "image/heic",
+    ]
+
+    package static func of(_ basename: String) -> String? {
+        NameRules.pathExtension(basename).flatMap { byExtension[$0] }
+    }
+
+    /// The type of a picture of which only the bytes are known, by how it begins.
+    package static func of(begin bytes: some Collection<UInt8>) -> String {
+        func begins(_ text: String, at offset: Int = 0) -> Bool { bytes.dropFirst(offset).starts(with: text.utf8) }
+        if bytes.starts(with: [0xFF, 0xD8, 0xFF]) { return "image/jpeg" }
+        if bytes.starts(with: [0x89]), begins("PNG", at: 1) { return "image/png" }
+        if begins("GIF8") { return "image/gif" }
+        if begins("RIFF"), begins("WEBP", at: 8) { return "image/webp" }
+        return begins("<svg") || begins("<?xml") ? "image/svg+xml" : "application/octet-stream"
+    }
+}

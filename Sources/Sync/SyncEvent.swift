@@ -4,7 +4,7 @@ package import Library
 /// What happens while servers are synced, for whoever shows it: each event is one flat JSON object.
 ///
 /// ```json
-/// {"at":1764357000,"event":"progress","instance":"6F…","name":"attic","stage":"scenes","done":500,"total":24000,"rate":812.5,"secondsLeft":29}
+/// {"at":1764357000,"event":"progress","instance":"6f…","name":"attic","stage":"scenes","done":500,"total":24000,"rate":812.5,"secondsLeft":29}
 /// ```
 package struct SyncEvent: Sendable, Equatable {
     /// Unix seconds.
@@ -44,6 +44,8 @@ package struct SyncEvent: Sendable, Equatable {
     }
 
     package struct Ended: Sendable, Equatable, Codable {
+        /// Which pass over this instance it was, counted since the scheduler was made.
+        package var pass: Int
         package var seconds: Double
         package var rows: Int
         package var changed: Int
@@ -100,13 +102,17 @@ extension SyncEvent: Codable {
             }
     }
 
+    /// Which sort of event it is: `progress`, `ended` …
+    package var word: String { sort.rawValue }
+
     /// What is particular to an event stands beside what all have.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(at, forKey: .at)
-        try container.encode(instance, forKey: .instance)
+        // As everywhere in the API.
+        try container.encode(instance.uuidString.lowercased(), forKey: .instance)
         try container.encode(name, forKey: .name)
-        try container.encode(word, forKey: .event)
+        try container.encode(sort, forKey: .event)
         switch what {
         case .began(let began): try began.encode(to: encoder)
         case .progress(let progress): try progress.encode(to: encoder)
@@ -116,7 +122,7 @@ extension SyncEvent: Codable {
         }
     }
 
-    private var word: Word {
+    private var sort: Word {
         switch what {
         case .began: .began
         case .progress: .progress
@@ -128,9 +134,9 @@ extension SyncEvent: Codable {
 }
 
 extension SyncEvent.Ended {
-    package init(_ report: SyncReport) {
+    package init(_ report: SyncReport, pass: Int = 0) {
         self.init(
-            seconds: report.seconds, rows: report.rows, changed: report.changed, removed: report.removed,
+            pass: pass, seconds: report.seconds, rows: report.rows, changed: report.changed, removed: report.removed,
             setAside: report.setAside, suspects: report.suspects.map(\.directoryName),
             error: report.error.map { "\($0)" })
     }

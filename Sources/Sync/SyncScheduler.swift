@@ -65,12 +65,11 @@ package final class SyncScheduler: Sendable {
     /// - Parameters:
     ///   - instance: Which one.
     ///   - force: As in `SyncOptions`.
-    /// - Returns: False when no such instance is enabled.
+    /// - Returns: The number of the pass that answers the request, as `SyncEvent.Ended` tells it; nil when no such instance is
+    ///   enabled.
     @discardableResult
-    package func request(_ instance: InstanceNumber, force: Bool = false) -> Bool {
-        let worker = workers.withLock { $0[instance] }
-        worker?.request(force: force)
-        return worker != nil
+    package func request(_ instance: InstanceNumber, force: Bool = false) -> Int? {
+        workers.withLock { $0[instance] }?.request(force: force)
     }
 
     /// Something was done at a server: a pass begins soon, one for all that is told in quick succession.
@@ -80,7 +79,7 @@ package final class SyncScheduler: Sendable {
 
     /// Begins a pass of every enabled instance.
     package func requestAll(force: Bool = false) {
-        for worker in workers.withLock({ Array($0.values) }) { worker.request(force: force) }
+        for worker in workers.withLock({ Array($0.values) }) { _ = worker.request(force: force) }
     }
 
     /// How each enabled instance stands, in the order of their numbers.

@@ -29,6 +29,8 @@ final class SyncWorker: Sendable {
         var isForced = false
         var isStopping = false
         var hasEnded = false
+        /// Passes that were begun.
+        var passes = 0
     }
 
     private enum Job {
@@ -59,12 +61,15 @@ final class SyncWorker: Sendable {
     var status: InstanceSyncStatus { state.withLock { $0.status } }
 
     /// Begins a pass at once, or after the one that runs.
-    func request(force: Bool) {
-        state.withLock { state in
+    ///
+    /// - Returns: Its number.
+    func request(force: Bool) -> Int {
+        defer { wake.signal() }
+        return state.withLock { state in
             state.agenda.request()
             state.isForced = state.isForced || force
+            return state.passes + 1
         }
-        wake.signal()
     }
 
     /// Something was done at the server.
@@ -151,6 +156,7 @@ final class SyncWorker: Sendable {
                 case .pass(let occasion):
                     defer { state.isForced = false }
                     state.agenda.passBegan()
+                    state.passes += 1
                     state.status.phase = .syncing(SyncProgress(instance: state.instance.number, stage: .connecting))
                     return (.pass(state.instance, occasion, force: state.isForced, state.cancellation), nil)
                 }
@@ -257,8 +263,9 @@ final class SyncWorker: Sendable {
         if isOver {
             log(report)
             surroundings.onReport(report)
-            tell(.ended(SyncEvent.Ended(report)))
         }
+        let number = state.withLock { $0.passes }
+        if report.error != .cancelled { tell(.ended(SyncEvent.Ended(report, pass: number))) }
         noteHealth(report.error)
         tell(.waiting(SyncEvent.Waiting(nextPass: next)))
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Control
 import DiskCache
 import Foundation
 import Library
@@ -18,7 +19,7 @@ struct CacheCommand: ParsableCommand {
         @OptionGroup var location: LocationOptions
 
         func run() throws {
-            let view = try CacheView(Workplace(location))
+            let view = try Workplace(location).cacheView()
             if json { return try Output.json(view) }
             Output.table(
                 ["NAME", "FILES", "SIZE"],
@@ -55,44 +56,11 @@ struct CacheCommand: ParsableCommand {
     }
 }
 
-/// What `peekfs cache show` knows.
-struct CacheView: Encodable {
-    struct Server: Encodable {
-        let name: String
-        let files: Int
-        /// On the disk, which is less than the sizes of the files where parts are kept.
-        let bytes: Int64
-    }
-
-    let directory: String
-    /// Nil when the directory was not made yet.
-    let free: Int64?
-    let instances: [Server]
-
+extension CacheView {
     /// All of it in one line.
     var summary: String {
         let free = free.map { ", \(ByteCount($0)) free there" } ?? ""
         return "\(ByteCount(instances.reduce(0) { $0 + $1.bytes })) in \(directory)\(free)"
-    }
-
-    init(_ workplace: Workplace) throws {
-        let cache = workplace.diskCache
-        let usage = cache.usage()
-        directory = cache.directory
-        free = cache.free
-        instances = try workplace.state.instances().map { instance in
-            let used = usage[instance.cacheFolder] ?? (0, 0)
-            return Server(name: instance.name, files: used.files, bytes: used.bytes)
-        }
-    }
-}
-
-extension Workplace {
-    /// To look at and to clear; nothing is written through it.
-    fileprivate var diskCache: DiskCache {
-        DiskCache(
-            directory: locations.blocks, limits: DiskCacheLimits(bytes: 0, directory: locations.blocks),
-            report: { _ in })
     }
 }
 

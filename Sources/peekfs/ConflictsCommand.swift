@@ -28,35 +28,31 @@ struct ConflictsCommand: ParsableCommand {
     }
 
     func run() throws {
-        let kind = try kind.map { try Merging.kind($0) }
-        let catalogue = try Merging(location).catalogue
-        let page = try catalogue.conflicts(kind: kind, limit: limit, offset: offset)
-        let refused = try catalogue.refusals().filter { kind == nil || $0.kind == kind }
-        let view = ConflictsView(
-            total: page.total, totalFields: page.totalFields, conflicts: page.entities.map(ConflictView.init),
-            refused: try refused.map { try RefusalView($0, catalogue) })
+        let view: ConflictsView = try location.control().ask(
+            .get, "/api/conflicts", query: ["kind": kind, "limit": "\(limit)", "offset": "\(offset)"])
         if json { return try Output.json(view) }
-        for entity in page.entities { Self.printText(entity) }
+        for entity in view.conflicts { Self.printText(entity) }
         for refusal in view.refused { Self.printText(refusal) }
         if view.total == 0, view.refused.isEmpty { return Output.note("the servers disagree about nothing") }
         let more =
-            page.entities.count < view.total ? "; \(page.entities.count) shown, --limit and --offset show others" : ""
+            view.conflicts.count < view.total ? "; \(view.conflicts.count) shown, --limit and --offset show others" : ""
         Output.note(
             "\(Output.count(view.totalFields, "field")) of \(Output.count(view.total, "entity", "entities"))"
                 + " in conflict, \(Output.count(view.refused.count, "refusal"))\(more)")
     }
 
     /// The servers' names are enough on a line: an entity has one member of each.
-    private static func printText(_ conflict: EntityConflict) {
-        let names = conflict.members.map(\.name).joined(separator: ", ")
-        Output.line("\(conflict.kind.word)  '\(Words.plain(conflict.title))'  (\(names))")
-        let servers = Dictionary(uniqueKeysWithValues: conflict.members.map { ($0.ref, $0.instance ?? "?") })
+    private static func printText(_ conflict: ConflictView) {
+        let names = conflict.members.map(\.id).joined(separator: ", ")
+        Output.line("\(conflict.kind)  '\(Words.plain(conflict.title))'  (\(names))")
+        let servers = Dictionary(
+            conflict.members.map { ($0.id, $0.instance ?? "?") }, uniquingKeysWith: { first, _ in first })
         for field in conflict.fields {
             for (place, said) in field.said.enumerated() {
                 let text = Words.plain(said.value.text)
                 let cut = text.count > longest ? text.prefix(longest) + "…" : text[...]
                 Output.line(
-                    "  \(place == 0 ? field.name + ":" : "")  \(servers[said.from] ?? "?"): \(cut)"
+                    "  \(place == 0 ? field.field + ":" : "")  \(servers[said.from] ?? "?"): \(cut)"
                         + (place == 0 ? "  (shown)" : ""))
             }
         }
@@ -70,7 +66,7 @@ struct ConflictsCommand: ParsableCommand {
         let choice = refusal.clash ?? [refusal.first, refusal.second]
         for thing in choice {
             Output.line(
-                "  to keep \(thing.id) \(Merging.title(thing.title)) out: peekfs merge split \(Words.shellQuoted(thing.id))"
+                "  to keep \(thing.id) \(MergeCommand.title(thing.title)) out: peekfs merge split \(Words.shellQuoted(thing.id))"
             )
         }
     }

@@ -31,14 +31,6 @@ final class Daemon: Sendable {
         let schedule: SyncSchedule
     }
 
-    private struct State {
-        var isWatching = true
-        /// A change of the instances is not in the tree yet.
-        var isDerivationDue = false
-        /// Of the index, as the file system was told last.
-        var generation: Int64
-    }
-
     /// How often other processes' changes are looked for. They shall be seen within two seconds; a look costs two small
     /// queries.
     private static let watchInterval = DispatchTimeInterval.milliseconds(500)
@@ -59,7 +51,8 @@ final class Daemon: Sendable {
     private let listeners: PushListeners
     private let catalogueGuard: CatalogueGuard
     private let control: ControlServer
-    private let state: Lock<State>
+    private let follower: Follower
+    private let isWatching = Lock(true)
     private let wake = DispatchSemaphore(value: 0)
     private let watchEnded = DispatchSemaphore(value: 0)
 
@@ -83,7 +76,6 @@ final class Daemon: Sendable {
             logger.notice("\(servers.name(InstanceNumber(server))): \(health.words)")
         }
         catalogue = try Catalogue(state: workplace.state, index: index)
-        state = Lock(State(generation: try index.generation()))
         filesystem = PeekFilesystem(
             catalogue: catalogue, media: media, uid: getuid(), gid: getgid(), logger: logger)
 
@@ -120,8 +112,24 @@ final class Daemon: Sendable {
                 )
             }
         }
+        let follower = try Follower(
+            Follower.Parts(
+                state: workplace.state, index: index, catalogue: catalogue, servers: servers, disk: disk, media: media,
+                listeners: listeners, derivation: derivation, scheduler: scheduler, catalogueGuard: catalogueGuard,
+                forgetContent: { [filesystem] in filesystem.forgetContent(of: $0) },
+                libraryChanged: { [filesystem] in filesystem.libraryChanged() }))
+        self.follower = follower
+        let premises = Premises(
+            state: workplace.state, catalogue: { [catalogue] in catalogue },
+            follow: Premises.Follow(
+                instances: follower.followInstances,
+                decisions: { [derivation] in
+                    try derivation.run()
+                    try follower.followIndex()
+                }), surroundings: { [workplace] in try workplace.surroundings() },
+            running: Premises.Running(media: media, scheduler: scheduler))
         control = ControlServer(
-            routes: ControlRoutes(workplace: workplace).all + [metrics.route(measured)],
+            routes: premises.routes + Page.routes + [metrics.route(measured)],
             socket: settings.locations.controlSocket, logger: logger)
         do {
             // Before the mount: what cannot be listened on is said while nothing has happened yet.
@@ -149,10 +157,14 @@ final class Daemon: Sendable {
         if let address = control.listening {
             logger.notice("the page is at \(address.url); `peekfs page` prints its address with the token")
         }
+        if (try? workplace.state.instances().isEmpty) == true {
+            let more = control.listening == nil ? "" : ", or on the page"
+            logger.notice("there is no server yet; add one with `peekfs instance add NAME URL`\(more)")
+        }
         let outcome = Result { try session.run() }
         ServiceManager.stopping()
         media.shutdown()
-        state.withLock { $0.isWatching = false }
+        isWatching.withLock { $0 = false }
         wake.signal()
         // The tables may be computed just now, which takes its time; what is not committed is computed again.
         _ = watchEnded.wait(timeout: .now() + .seconds(2))
@@ -181,89 +193,20 @@ final class Daemon: Sendable {
     /// Asks all servers what is new.
     func syncNow() { scheduler.requestAll() }
 
-    /// Removes what the disk has of servers that are not configured any more; counts what it has of the others.
-    private func cleanDisk(keeping instances: [Instance]) {
-        guard let disk else { return }
-        let folders = Set(instances.map(\.cacheFolder))
-        DispatchQueue.global(qos: .utility).async { disk.scan(keeping: folders) }
-    }
-
     // MARK: What other processes change
 
     private func watch() {
-        while state.withLock({ $0.isWatching }) {
-            followInstances()
-            followConfirmations()
-            followIndex()
+        while isWatching.withLock({ $0 }) {
+            follow("the instances cannot be followed", follower.followInstances)
+            follow("the state database cannot be read", follower.followConfirmations)
+            follow("the index cannot be read", follower.followIndex)
             _ = wake.wait(timeout: .now() + Self.watchInterval)
         }
         watchEnded.signal()
     }
 
-    /// Connects, disconnects, forgets and derives, as the state database has it now.
-    private func followInstances() {
-        do {
-            let instances = try workplace.state.instances()
-            let change = servers.update(instances)
-            // Due until it succeeded: a full disk now must not leave a removed server's things in the tree for ever.
-            let isDue = state.withLock { state in
-                if change.isDerivationDue { state.isDerivationDue = true }
-                return state.isDerivationDue
-            }
-            guard !change.isEmpty || isDue else { return }
-            catalogueGuard.forget(change.disconnected + change.connected.keys)
-            for number in change.disconnected {
-                media.setServer(number.rawValue, nil)
-                listeners.set(number.rawValue, nil)
-            }
-            for (number, client) in change.connected {
-                listeners.set(number.rawValue, client.access)
-                // What an address leads to is not read from before it is known to be this server.
-                if instances.first(where: { $0.number == number })?.isRecognised == true {
-                    media.setServer(number.rawValue, client, folder: servers.folder(number))
-                } else {
-                    media.setServer(number.rawValue, nil)
-                    catalogueGuard.withhold(number)
-                    filesystem.forgetContent(of: number)
-                }
-            }
-            // Returns when the passes over the disconnected have ended: nothing is written of them any more.
-            scheduler.update(instances)
-            try catalogue.reloadInstances()
-            // Names of instances are part of what is shown, whatever the index says.
-            filesystem.libraryChanged()
-            if isDue {
-                try derivation.forgetRemoved()
-                try derivation.run()
-                state.withLock { $0.isDerivationDue = false }
-                cleanDisk(keeping: instances)
-            }
-        } catch {
-            logger.error("the instances cannot be followed: \(error)")
-        }
-    }
-
-    /// Syncs servers that were refused as soon as a person has said that they are what they were.
-    private func followConfirmations() {
-        do {
-            for number in try catalogueGuard.confirmed() { scheduler.request(number) }
-        } catch {
-            logger.error("the state database cannot be read: \(error)")
-        }
-    }
-
-    /// Tells the file system when the tables it reads from are others than before.
-    private func followIndex() {
-        do {
-            let generation = try index.generation()
-            let isNew = state.withLock { state in
-                defer { state.generation = generation }
-                return state.generation != generation
-            }
-            if isNew { filesystem.libraryChanged() }
-        } catch {
-            logger.error("the index cannot be read: \(error)")
-        }
+    private func follow(_ trouble: String, _ step: () throws -> Void) {
+        do { try step() } catch { logger.error("\(trouble): \(error)") }
     }
 }
 

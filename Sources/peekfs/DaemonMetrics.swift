@@ -95,7 +95,7 @@ extension DaemonMetrics {
     /// `GET /metrics`.
     func route(_ sources: Sources) -> Route {
         Route(
-            .get, "/metrics", docs: Docs("What is counted, for Prometheus"),
+            .get, "/metrics",
             .blocking { [self] _ in
                 Answer(body: Data(try text(sources).utf8), type: MetricsRegistry.contentType)
             })

@@ -106,20 +106,13 @@ struct DoctorCommand: ParsableCommand {
     }
 }
 
-/// Colours of a terminal, or none.
-private struct Paint {
-    let isOn: Bool
-
-    func bold(_ text: String) -> String { isOn ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
-
-    func mark(_ weight: Finding.Weight) -> String {
-        let (mark, colour) =
-            switch weight {
-            case .fine: ("✓", 32)
-            case .remark: ("!", 33)
-            case .problem: ("✗", 31)
-            }
-        return isOn ? "\u{1B}[\(colour)m\(mark)\u{1B}[0m" : mark
+extension Paint {
+    fileprivate func mark(_ weight: Finding.Weight) -> String {
+        switch weight {
+        case .fine: green("✓")
+        case .remark: yellow("!")
+        case .problem: red("✗")
+        }
     }
 }
 

@@ -2,8 +2,6 @@ import ArgumentParser
 import Control
 import Foundation
 import Library
-import Stash
-import Sync
 
 /// How a server is reached besides its address; shared by `add` and `set`.
 struct ConnectionOptions: ParsableArguments {
@@ -36,7 +34,7 @@ struct ConnectionOptions: ParsableArguments {
         if caFile != nil, insecureTls { throw ValidationError("--ca-file and --insecure-tls exclude each other") }
     }
 
-    /// The key that was given, checked but never shown; nil when none was.
+    /// The key that was given, never shown; nil when none was.
     func key() throws(CommandError) -> String? {
         let text: String
         if let apiKeyFile {
@@ -49,16 +47,8 @@ struct ConnectionOptions: ParsableArguments {
         } else {
             return nil
         }
-        let trimmed = text.trimmingCharacters(in: .whitespacesAndNewlines)
-        guard !trimmed.isEmpty else {
-            throw CommandError(.usage, "the API key is empty", hint: "leave the option out for a server without a key")
-        }
-        guard APIKey(trimmed) != nil else {
-            throw CommandError(
-                .usage, "this is no API key: it holds blanks or characters that cannot stand in a header",
-                hint: "copy it from Stash's Settings, Security, API key")
-        }
-        return trimmed
+        // Judged where it is stored; blanks around it are the editor's.
+        return text
     }
 
     private static func keyFromStandardInput() -> String {
@@ -77,25 +67,10 @@ struct ConnectionOptions: ParsableArguments {
         return text
     }
 
-    /// The trust that was asked for; nil leaves it.
-    func trust() throws(CommandError) -> InstanceTrust? {
-        if insecureTls { return .insecure }
-        guard let caFile else { return nil }
-        let path = Locations.absolute(caFile)
-        guard access(path, R_OK) == 0 else { throw .system("the CA file \(path)", errno: errno, status: .notFound) }
-        return .file(path)
-    }
-}
-
-/// An address as it was typed, brought into the form that is stored.
-func parsedAddress(_ text: String) throws(CommandError) -> ServerAddress {
-    do {
-        return try ServerAddress(text)
-    } catch {
-        let hint =
-            error == .keyInURL
-            ? "leave the key out of the address and give it with --api-key-file or --api-key-stdin" : error.hint
-        throw CommandError(.usage, error.description, hint: hint)
+    /// The trust that was asked for; nils leave it.
+    var tls: (TLSWord?, caFile: String?) {
+        if insecureTls { return (.insecure, nil) }
+        return caFile.map { (.file, Locations.absolute($0)) } ?? (nil, nil)
     }
 }
 
@@ -121,20 +96,32 @@ extension InstanceCommand {
 
         func run() throws {
             try Instance.validate(name: name)
-            let address = try parsedAddress(url)
-            let key = try connection.key()
-            let trust = try connection.trust() ?? .system
-            let workplace = try Workplace(location, adopting: false)
-            let taken = try workplace.state.instances().contains { $0.name.lowercased() == name.lowercased() }
-            if taken { throw InstanceError.nameTaken(name) }
-            let settings = ServerSettings(address: address, apiKey: key, trust: trust)
-            let found = connection.noTest ? nil : try ConnectionTest.pass(settings).fingerprint
-            let former =
-                fresh ? nil : try Recognition(of: address.url, found, in: workplace.state).adopted()
-            let added = try workplace.state.addInstance(
-                name: name, url: address.url, apiKey: key, priority: connection.priority, trust: trust,
-                adopting: former, fingerprint: found)
+            let control = try location.control(adopting: false)
+            var new = NewInstance(name: name, url: url)
+            new.apiKey = try connection.key()
+            new.priority = connection.priority
+            (new.tls, new.caFile) = connection.tls
+            if connection.noTest { new.test = false }
+            let isAsked = try isatty(STDIN_FILENO) == 1 && !fresh && ask(control, &new)
+            if fresh { new.fresh = true }
+            let added: InstanceView = try control.ask(.post, "/api/setup/stash-instance", body: new)
+            if !isAsked { for note in added.notes ?? [] { Output.note(note) } }
             Output.note("added '\(added.name)' (\(added.url)) with priority \(added.priority)")
+        }
+
+        /// Asks whether the server that is recognised shall be that one again. Where nobody can be asked it is: nothing is lost
+        /// by that, while a new one would part people from what they said.
+        ///
+        /// - Returns: Whether there was something to ask, and with it all was said that there is to say.
+        private func ask(_ control: ControlLine, _ new: inout NewInstance) throws -> Bool {
+            var request = TestRequest()
+            (request.url, request.apiKey) = (new.url, new.apiKey)
+            (request.tls, request.caFile, request.test) = (new.tls, new.caFile, new.test)
+            let view: ConnectionView = try control.ask(.post, "/api/setup/stash-instance/test", body: request)
+            guard view.ok, let found = view.recognised, let former = found.former else { return false }
+            for note in (new.test == false ? [] : [view.message]) + found.remarks { Output.note(note) }
+            new.fresh = !Output.confirm("\(former.sentence). Adopt them?", default: true)
+            return true
         }
     }
 
@@ -173,69 +160,27 @@ extension InstanceCommand {
         }
 
         func run() throws {
-            var change = try self.change()
-            let workplace = try Workplace(location)
-            let instance = try workplace.state.instance(named: name)
-            let connectionChanges = change.url != nil || change.apiKey != nil || change.trust != nil
-            if connectionChanges {
-                let address = try parsedAddress(change.url ?? instance.url)
-                let key = change.apiKey ?? instance.apiKey
-                if change.apiKey == nil, key != nil, !keepApiKey { try refuseKey(of: instance, at: address) }
-                if !connection.noTest {
-                    let settings = ServerSettings(
-                        address: address, apiKey: key, trust: change.trust ?? instance.trust)
-                    change.fingerprint = try recognised(settings, as: instance, workplace.state)
-                }
-            }
-            let changed = try workplace.state.changeInstance(
-                instance.number, change, seen: connectionChanges ? instance : nil)
-            if change.priority != nil { try workplace.deriveUnlessMounted() }
+            let patch = try self.patch()
+            let control = try location.control()
+            let changed = try control.change(try control.instance(named: name).id, patch)
             Output.note("changed '\(changed.name)'")
         }
 
-        /// A key goes to the server that it was given for. Throws when the address is another origin.
-        private func refuseKey(of instance: Instance, at address: ServerAddress) throws {
-            if let old = try? ServerAddress(instance.url), old.hasSameOrigin(as: address) { return }
-            throw CommandError(
-                .usage, "the API key of '\(instance.name)' was given for \(instance.url); it is not sent to \(address)",
-                hint: "give one with --api-key-file or --api-key-stdin, or say --keep-api-key or --no-api-key")
-        }
-
-        /// Tests the connection and makes sure that it leads to the same catalogue as before, where ids mean the same.
-        private func recognised(
-            _ settings: ServerSettings, as instance: Instance, _ state: StateDatabase
-        ) throws -> CatalogueFingerprint {
-            let (reading, address) = (try ConnectionTest.pass(settings), settings.access.address)
-            let verdict: CatalogueFingerprint.Verdict
-            do {
-                verdict = try reading.verdict(against: state.fingerprint(of: instance.number), at: address)
-            } catch let error as SyncError {
-                throw CommandError(error.exitStatus, "\(error)")
-            }
-            if verdict == .other, !force {
-                throw CommandError(
-                    .configuration,
-                    "\(address) has another catalogue than '\(instance.name)', or it was reset or restored; nothing was changed",
-                    hint: """
-                        add another server with `peekfs instance add`; --force if its things have the ids that they had
-                        """)
-            }
-            return reading.fingerprint
-        }
-
-        private func change() throws -> InstanceChange {
-            let key = try connection.key()
-            let change = InstanceChange(
-                name: newName, url: try url.map { try parsedAddress($0).url },
-                apiKey: noApiKey ? .some(nil) : key.map { .some($0) }, priority: connection.priority,
-                trust: systemTls ? .system : try connection.trust())
+        private func patch() throws -> InstancePatch {
+            var patch = InstancePatch()
+            (patch.name, patch.url, patch.priority) = (newName, url, connection.priority)
+            patch.apiKey = noApiKey ? .some(nil) : try connection.key().map { .some($0) }
+            (patch.tls, patch.caFile) = systemTls ? (.system, nil) : connection.tls
             let isEmpty =
-                change.name == nil && change.url == nil && change.apiKey == nil && change.priority == nil
-                && change.trust == nil
+                patch.name == nil && patch.url == nil && patch.apiKey == nil && patch.priority == nil
+                && patch.tls == nil
             if isEmpty {
                 throw CommandError(.usage, "nothing to change", hint: "see `peekfs instance set --help`")
             }
-            return change
+            if keepApiKey { patch.keepApiKey = true }
+            if force { patch.force = true }
+            if connection.noTest { patch.test = false }
+            return patch
         }
     }
 }

@@ -2,7 +2,6 @@ import ArgumentParser
 import Control
 import Foundation
 import Library
-import Stash
 
 /// `peekfs instance …`: which servers there are.
 struct InstanceCommand: ParsableCommand {
@@ -16,35 +15,6 @@ struct InstanceCommand: ParsableCommand {
         defaultSubcommand: List.self)
 }
 
-/// What is shown of an instance; the key is not among it.
-struct InstanceView: Encodable {
-    let id: String
-    let name: String
-    let url: String
-    let enabled: Bool
-    let priority: Int64
-    let hasApiKey: Bool
-    /// `system`, `insecure` or `file`.
-    let tls: String
-    let caFile: String?
-    let createdAt: Date
-
-    init(_ instance: Instance) {
-        id = instance.id.uuidString.lowercased()
-        name = instance.name
-        url = instance.url
-        enabled = instance.enabled
-        priority = instance.priority
-        hasApiKey = instance.apiKey != nil
-        createdAt = Date(timeIntervalSince1970: TimeInterval(instance.createdAt))
-        switch instance.trust {
-        case .system: (tls, caFile) = ("system", nil)
-        case .insecure: (tls, caFile) = ("insecure", nil)
-        case .file(let path): (tls, caFile) = ("file", path)
-        }
-    }
-}
-
 extension InstanceCommand {
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Lists the servers in priority order.")
@@ -54,8 +24,8 @@ extension InstanceCommand {
         @OptionGroup var location: LocationOptions
 
         func run() throws {
-            let instances = try Workplace(location).state.instances()
-            if json { return try Output.json(instances.map(InstanceView.init)) }
+            let instances = try location.control().instances()
+            if json { return try Output.json(instances) }
             guard !instances.isEmpty else {
                 return Output.note("there is no instance yet; add one with `peekfs instance add NAME URL`")
             }
@@ -63,7 +33,7 @@ extension InstanceCommand {
                 ["NAME", "URL", "PRIORITY", "KEY", "STATE"],
                 instances.map {
                     [
-                        $0.name, $0.url, "\($0.priority)", $0.apiKey == nil ? "none" : "set",
+                        $0.name, $0.url, "\($0.priority)", $0.hasApiKey ? "set" : "none",
                         $0.enabled ? "enabled" : "disabled",
                     ]
                 })
@@ -80,7 +50,7 @@ extension InstanceCommand {
         @OptionGroup var location: LocationOptions
 
         func run() throws {
-            let view = InstanceView(try Workplace(location).state.instance(named: name))
+            let view = try location.control().instance(named: name)
             if json { return try Output.json(view) }
             Output.line("name      \(view.name)")
             Output.line("url       \(view.url)")
@@ -100,7 +70,7 @@ extension InstanceCommand {
         var name: String
         @OptionGroup var location: LocationOptions
 
-        func run() throws { try Workplace(location).setEnabled(name, true) }
+        func run() throws { try location.control().setEnabled(name, true) }
     }
 
     struct Disable: ParsableCommand {
@@ -111,7 +81,7 @@ extension InstanceCommand {
         var name: String
         @OptionGroup var location: LocationOptions
 
-        func run() throws { try Workplace(location).setEnabled(name, false) }
+        func run() throws { try location.control().setEnabled(name, false) }
     }
 
     struct Remove: ParsableCommand {
@@ -128,10 +98,9 @@ extension InstanceCommand {
         @OptionGroup var location: LocationOptions
 
         func run() throws {
-            let workplace = try Workplace(location)
-            let instance = try workplace.state.instance(named: name)
-            let kept = try workplace.state.personalCount(of: instance.number)
-            let values = Output.count(kept, "value") + " that people gave to its things"
+            let control = try location.control()
+            let instance = try control.instance(named: name)
+            let values = Output.count(instance.values, "value") + " that people gave to its things"
             if !yes {
                 guard isatty(STDIN_FILENO) == 1 else {
                     throw CommandError(
@@ -143,8 +112,9 @@ extension InstanceCommand {
                     throw CommandError(.declined, "nothing was removed")
                 }
             }
-            try workplace.state.removeInstance(instance.number, purge: purge)
-            try workplace.deriveUnlessMounted()
+            let _: RemovalView = try control.ask(
+                .delete, "/api/setup/stash-instance/{uuid}", parameters: ["uuid": instance.id],
+                query: ["purge": purge ? "true" : nil])
             Output.note("removed '\(instance.name)'; \(values) \(purge ? "were deleted" : "are kept")")
         }
     }
@@ -159,22 +129,43 @@ extension InstanceCommand {
         @OptionGroup var location: LocationOptions
 
         func run() throws {
-            let instance = try Workplace(location).state.instance(named: name)
-            let report = try ConnectionTest.report(try ServerSettings(instance))
-            if json { try Output.json(ConnectionView(report)) } else if report.isOK { Output.line(report.sentence) }
-            if let failure = report.failure() { throw failure }
+            let control = try location.control()
+            var request = TestRequest()
+            request.id = try control.instance(named: name).id
+            let view: ConnectionView = try control.ask(.post, "/api/setup/stash-instance/test", body: request)
+            if json { try Output.json(view) } else if view.ok { Output.line(view.message) }
+            if let problem = view.problem { throw problem }
         }
     }
 }
 
-extension Workplace {
+extension ControlLine {
+    func instances() throws -> [InstanceView] { try ask(.get, "/api/setup/stash-instances") }
+
+    /// The instance of that name (compared without case).
+    func instance(named name: String) throws -> InstanceView {
+        guard let found = try instances().first(where: { $0.name.lowercased() == name.lowercased() }) else {
+            throw InstanceError.noSuchInstance(name)
+        }
+        return found
+    }
+
+    /// Changes an instance; what the change says is said.
+    func change(_ id: String, _ patch: InstancePatch) throws -> InstanceView {
+        let view: InstanceView = try ask(
+            .put, "/api/setup/stash-instance/{uuid}", parameters: ["uuid": id], body: patch)
+        for note in view.notes ?? [] { Output.note(note) }
+        return view
+    }
+
     fileprivate func setEnabled(_ name: String, _ enabled: Bool) throws {
-        let instance = try state.instance(named: name)
+        let instance = try instance(named: name)
         guard instance.enabled != enabled else {
             return Output.note("'\(instance.name)' is \(enabled ? "enabled" : "disabled") already")
         }
-        try state.changeInstance(instance.number, InstanceChange(enabled: enabled))
-        try deriveUnlessMounted()
+        var patch = InstancePatch()
+        patch.enabled = enabled
+        _ = try change(instance.id, patch)
         Output.note("'\(instance.name)' is now \(enabled ? "enabled" : "disabled")")
     }
 }

@@ -1,8 +1,6 @@
 import ArgumentParser
 import Control
-import Derive
 import Foundation
-import Library
 
 /// `peekfs merge …`: what a person decides about which things are the same.
 struct MergeCommand: ParsableCommand {
@@ -30,10 +28,8 @@ extension MergeCommand {
         @OptionGroup var location: LocationOptions
 
         func run() throws {
-            let merging = try Merging(location)
-            let (a, b) = (try merging.parse(first), try merging.parse(second))
-            try merging.change { try merging.state.link(a, b) }
-            try merging.showTogether([a, b])
+            let view: MergeView = try location.control().ask(.post, "/api/merge/link", body: Pair(first, second))
+            view.printText()
         }
     }
 
@@ -50,18 +46,13 @@ extension MergeCommand {
         @OptionGroup var location: LocationOptions
 
         func run() throws {
-            let merging = try Merging(location)
-            let ref = try merging.parse(thing)
-            let before = try merging.catalogue.companions(of: ref)
-            let outcome = try merging.change { try merging.state.split(ref) }
-            switch outcome {
-            case .tookBack(let others):
-                let names = try merging.catalogue.things(others).map(\.name).joined(separator: ", ")
-                Output.line("took back the link by hand with \(names)")
-            case .setApart:
-                if before.count < 2 { Output.note("it was not joined with anything; now it will not be") }
+            let view: MergeView = try location.control().ask(.post, "/api/merge/split", body: Single(thing))
+            if !view.tookBack.isEmpty {
+                Output.line("took back the link by hand with \(view.tookBack.map(\.id).joined(separator: ", "))")
+            } else if view.together.count == 1 {
+                Output.note("it was not joined with anything; now it will not be")
             }
-            try merging.showTogether([ref] + before)
+            view.printText()
         }
     }
 
@@ -76,13 +67,9 @@ extension MergeCommand {
         @OptionGroup var location: LocationOptions
 
         func run() throws {
-            let merging = try Merging(location)
-            let a = try merging.parse(first, orRemoved: true)
-            let b = try second.map { try merging.parse($0, orRemoved: true) }
-            try merging.change {
-                if let b { try merging.state.undoLink(a, b) } else { try merging.state.undoSplit(a) }
-            }
-            try merging.showTogether([a] + (b.map { [$0] } ?? []))
+            let view: MergeView = try location.control().ask(
+                .post, "/api/merge/undo", body: OneOrTwo(first, second))
+            view.printText()
         }
     }
 
@@ -95,13 +82,13 @@ extension MergeCommand {
         @OptionGroup var location: LocationOptions
 
         func run() throws {
-            let views = try Merging(location).catalogue.decisions().map(DecisionView.init)
+            let views: [DecisionView] = try location.control().ask(.get, "/api/merge/decisions")
             if json { return try Output.json(views) }
             guard !views.isEmpty else {
                 return Output.note("nothing was decided by hand; `peekfs merge suggest` has candidates")
             }
             for view in views {
-                let things = view.things.map { "\($0.id) \(Merging.title($0.title))" }.joined(separator: "  =  ")
+                let things = view.things.map { "\($0.id) \(MergeCommand.title($0.title))" }.joined(separator: "  =  ")
                 let effect = view.reason.map { "; not in effect: \($0)" } ?? ""
                 Output.line("\(view.decision)  \(things)  (\(view.madeAt.formatted(.iso8601))\(effect))")
             }
@@ -129,93 +116,42 @@ extension MergeCommand {
         }
 
         func run() throws {
-            let kinds = try kind.map { [try Merging.kind($0)] } ?? Kind.allCases
-            let catalogue = try Merging(location).catalogue
-            let pairs = try catalogue.suggestions(kinds)
-            let views = try pairs.prefix(limit).map { try SuggestionView($0, catalogue) }
-            if json { return try Output.json(SuggestionsView(total: pairs.count, suggestions: views)) }
+            let page: SuggestionsView = try location.control().ask(
+                .get, "/api/merge/suggestions", query: ["kind": kind, "limit": "\(limit)"])
+            if json { return try Output.json(page) }
+            let views = page.suggestions
             for view in views {
                 let reasons = view.reasons.map { Words.plain($0.text) }.joined(separator: "; ")
-                let titles = "\(Merging.title(view.first.title)) | \(Merging.title(view.second.title))"
+                let titles = "\(MergeCommand.title(view.first.title)) | \(MergeCommand.title(view.second.title))"
                 Output.line("# \(view.first.kind)  \(titles):  \(reasons)")
                 Output.line(
                     "peekfs merge link \(Words.shellQuoted(view.first.id)) \(Words.shellQuoted(view.second.id))")
             }
-            if views.isEmpty, pairs.isEmpty {
+            if views.isEmpty, page.total == 0 {
                 Output.note("nothing on one server resembles something on another that it is not joined with")
-            } else if views.count < pairs.count {
-                Output.note("\(views.count) of \(Output.count(pairs.count, "suggestion")); --limit shows more")
+            } else if views.count < page.total {
+                Output.note("\(views.count) of \(Output.count(page.total, "suggestion")); --limit shows more")
             }
         }
     }
 }
 
-/// The databases of a command about identity, and what all of them do.
-struct Merging {
-    let state: StateDatabase
-    let index: IndexDatabase
-    let catalogue: Catalogue
-
-    init(_ location: LocationOptions) throws {
-        let workplace = try Workplace(location)
-        state = workplace.state
-        index = try workplace.index()
-        catalogue = try Catalogue(state: state, index: index)
-    }
-
-    /// What a text names; where that is asked for also on a server that was removed, unless a present one has its name.
-    func parse(_ text: String, orRemoved: Bool = false) throws -> EntityRef {
-        try EntityName.parse(text, in: catalogue.instances + (orRemoved ? try state.formerInstances() : []))
-    }
-
-    static func kind(_ word: String) throws(CommandError) -> Kind {
-        guard let kind = Kind.allCases.first(where: { $0.word == word || $0.directoryName == word }) else {
-            throw CommandError(.usage, EntityNameError.noSuchKind(word).description)
-        }
-        return kind
-    }
-
+extension MergeCommand {
     /// A title on a line, or what to say when there is none.
     static func title(_ title: String?) -> String { title.map { "'\(Words.plain($0))'" } ?? "(not in the index)" }
+}
 
-    /// Decides, computes what follows, and says which evidence is refused because of it.
-    func change<Result>(_ decide: () throws -> Result) throws -> Result {
-        let before = Set(try catalogue.refusals().map(Refused.init))
-        let result = try decide()
-        try Derivation(state: state, index: index).run()
-        for refusal in try catalogue.refusals() where !before.contains(Refused(refusal)) {
-            Output.line("refused now: \(try RefusalView(refusal, catalogue).explanation)")
-        }
-        return result
-    }
-
-    /// Prints the entities of these things, each once.
-    func showTogether(_ refs: [EntityRef]) throws {
-        var shown: Set<EntityRef> = []
-        for ref in refs where !shown.contains(ref) {
-            let members = try catalogue.companions(of: ref)
-            shown.formUnion(members + [ref])
-            let things = try catalogue.things(members.isEmpty ? [ref] : members)
-            let list = things.map { "\($0.name) \(Self.title($0.title))" }.joined(separator: ", ")
+extension MergeView {
+    /// What is together now, each entity once, and what is not as it was meant.
+    fileprivate func printText() {
+        for refusal in refused { Output.line("refused now: \(refusal.explanation)") }
+        for things in together {
+            let list = things.map { "\($0.id) \(MergeCommand.title($0.title))" }.joined(separator: ", ")
             Output.line(things.count > 1 ? "together: \(list)" : "by itself: \(list)")
         }
-        for outcome in try catalogue.decisions() where outcome.effect != .inEffect {
-            guard !shown.isDisjoint(with: outcome.things.map(\.ref)), let reason = DecisionView(outcome).reason else {
-                continue
-            }
-            let names = outcome.things.map(\.name).joined(separator: " and ")
-            Output.note("the decision about \(names) is not in effect: \(reason)")
-        }
-    }
-
-    /// A refusal without what changes when other things do.
-    private struct Refused: Hashable {
-        let text: String
-        let members: Set<EntityRef>
-
-        init(_ refusal: RefusedEvidence) {
-            text = "\(refusal.strength.rawValue) \(refusal.kind.rawValue) \(refusal.text)"
-            members = [refusal.first, refusal.second]
+        for decision in notInEffect {
+            let names = decision.things.map(\.id).joined(separator: " and ")
+            Output.note("the decision about \(names) is not in effect: \(decision.reason ?? "")")
         }
     }
 }

@@ -46,3 +46,18 @@ enum Output {
         return answer.isEmpty ? fallback : answer == "y" || answer == "yes"
     }
 }
+
+/// Colours of a terminal, or none.
+struct Paint {
+    let isOn: Bool
+
+    func bold(_ text: String) -> String { painted(1, text) }
+    func faint(_ text: String) -> String { painted(2, text) }
+    func red(_ text: String) -> String { painted(31, text) }
+    func green(_ text: String) -> String { painted(32, text) }
+    func yellow(_ text: String) -> String { painted(33, text) }
+
+    private func painted(_ code: Int, _ text: String) -> String {
+        isOn ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+    }
+}

@@ -1,7 +1,5 @@
 import Foundation
-import Library
 import Stash
-import Sync
 
 /// How far the sync of each server is, on standard error: on a terminal one line a server that changes, else one line for
 /// each stage that a server has behind it.
@@ -14,48 +12,48 @@ final class ProgressBoard: Sendable {
 
     /// One server.
     struct Row {
-        let instance: InstanceNumber
         let name: String
-        var stage: SyncProgress.Stage?
+        /// As `SyncProgress.Stage.word` has it.
+        var stage: String?
         var done = 0
         var total = 0
-        var pace = SyncPace()
-        var speed: (rate: Double, secondsLeft: Int)?
+        var since: ContinuousClock.Instant
         /// What came of it, when it is over.
         var result: String?
     }
 
     private let state: Lock<State>
     private let isInteractive: Bool
-    private let start = ContinuousClock.now
 
-    init(_ instances: [Instance], isInteractive: Bool = Output.isInteractive) {
-        state = Lock(State(rows: instances.map { Row(instance: $0.number, name: $0.name) }))
+    init(_ names: [String], isInteractive: Bool = Output.isInteractive) {
+        let now = ContinuousClock.now
+        state = Lock(State(rows: names.map { Row(name: $0, since: now) }))
         self.isInteractive = isInteractive
     }
 
-    func update(_ progress: SyncProgress) {
+    /// How far a server is in a stage.
+    func update(_ name: String, _ stage: String, done: Int, total: Int) {
         let now = ContinuousClock.now
         let isInteractive = isInteractive
         state.withLock { state in
-            guard let place = state.rows.firstIndex(where: { $0.instance == progress.instance }) else { return }
+            guard let place = state.rows.firstIndex(where: { $0.name == name }) else { return }
             let before = state.rows[place]
-            if before.stage != progress.stage {
+            if before.stage != stage {
                 if !isInteractive, let line = before.stageBehind { Output.note(line) }
+                state.rows[place].since = now
             }
-            state.rows[place].speed = state.rows[place].pace.note(progress, at: now - start)
-            state.rows[place].stage = progress.stage
-            state.rows[place].done = progress.done
-            state.rows[place].total = progress.total
-            if isInteractive { Self.draw(&state, now: now, always: before.stage != progress.stage) }
+            state.rows[place].stage = stage
+            state.rows[place].done = done
+            state.rows[place].total = total
+            if isInteractive { Self.draw(&state, now: now, always: before.stage != stage) }
         }
     }
 
     /// The sync of a server is over.
-    func finish(_ instance: InstanceNumber, _ result: String) {
+    func finish(_ name: String, _ result: String) {
         let isInteractive = isInteractive
         state.withLock { state in
-            guard let place = state.rows.firstIndex(where: { $0.instance == instance }) else { return }
+            guard let place = state.rows.firstIndex(where: { $0.name == name }) else { return }
             state.rows[place].result = result
             if isInteractive {
                 Self.draw(&state, now: ContinuousClock.now, always: true)
@@ -71,7 +69,7 @@ final class ProgressBoard: Sendable {
         state.lastDrawn = now
         var text = state.linesDrawn > 0 ? "\u{1B}[\(state.linesDrawn)A" : ""
         let width = terminalWidth()
-        for row in state.rows { text += "\r\u{1B}[K" + row.line(width: width) + "\n" }
+        for row in state.rows { text += "\r\u{1B}[K" + row.line(now: now, width: width) + "\n" }
         state.linesDrawn = state.rows.count
         FileHandle.standardError.write(Data(text.utf8))
     }
@@ -85,13 +83,13 @@ final class ProgressBoard: Sendable {
 
 extension ProgressBoard.Row {
     /// A line that fits on a terminal of this width.
-    func line(width: Int) -> String {
+    func line(now: ContinuousClock.Instant, width: Int) -> String {
         var text = name + "  "
         if let result {
             text += result
         } else if let stage {
-            text += stage.words
-            if total > 0 { text += "  " + bar(20) + "  \(done)/\(total)" + speedText }
+            text += Self.words(stage)
+            if total > 0 { text += "  " + bar(20) + "  \(done)/\(total)" + pace(now) }
         } else {
             text += "waiting"
         }
@@ -100,9 +98,17 @@ extension ProgressBoard.Row {
 
     /// What is said of a stage when the next one begins; nil for the small ones.
     var stageBehind: String? {
-        guard let stage, total > 0 else { return nil }
-        if case .pictures = stage { return nil }
-        return "\(name): \(stage.words) \(done)/\(total)"
+        guard let stage, total > 0, !stage.hasPrefix("pictures") else { return nil }
+        return "\(name): \(Self.words(stage)) \(done)/\(total)"
+    }
+
+    /// For people.
+    private static func words(_ stage: String) -> String {
+        switch stage {
+        case "sidecars": "sizes of pictures and subtitles"
+        case "deriving": "names and listings"
+        default: stage
+        }
     }
 
     private func bar(_ width: Int) -> String {
@@ -111,22 +117,12 @@ extension ProgressBoard.Row {
     }
 
     /// Rate and time left, once there is something to reckon with.
-    private var speedText: String {
-        guard let speed else { return "" }
-        let (minutes, seconds) = (speed.secondsLeft / 60, speed.secondsLeft % 60)
-        return "  \(Int(speed.rate))/s  \(minutes):\(seconds < 10 ? "0" : "")\(seconds) left"
-    }
-}
-
-extension SyncProgress.Stage {
-    /// For people.
-    var words: String {
-        switch self {
-        case .connecting: "connecting"
-        case .rows(let kind): kind.directoryName
-        case .pictures(let kind): "pictures of \(kind.directoryName)"
-        case .sidecars: "sizes of pictures and subtitles"
-        case .deriving: "names and listings"
-        }
+    private func pace(_ now: ContinuousClock.Instant) -> String {
+        let seconds = (now - since) / .seconds(1)
+        guard seconds > 0.5, done > 0 else { return "" }
+        let rate = Double(done) / seconds
+        let left = Int((Double(max(0, total - done)) / rate).rounded(.up))
+        let minutes = left % 60 < 10 ? "\(left / 60):0\(left % 60)" : "\(left / 60):\(left % 60)"
+        return "  \(Int(rate))/s  \(minutes) left"
     }
 }

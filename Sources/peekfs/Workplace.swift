@@ -4,7 +4,7 @@ import Library
 import Stash
 
 /// The databases that a command works on.
-struct Workplace {
+struct Workplace: Sendable {
     let locations: Locations
     let state: StateDatabase
 
@@ -51,10 +51,5 @@ struct Workplace {
         let derivation = Derivation(state: state, index: try index())
         try derivation.forgetRemoved()
         try derivation.run()
-    }
-
-    /// The same after a change of the servers, which a daemon follows by itself.
-    func deriveUnlessMounted() throws {
-        if DaemonLock.holder(stateDirectory: locations.state) == nil { try derive() }
     }
 }

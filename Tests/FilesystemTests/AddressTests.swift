@@ -1,5 +1,6 @@
 import Fuse
 import Library
+import Media
 import Testing
 
 @testable import Filesystem
@@ -34,6 +35,26 @@ import Testing
                 #expect(seen.updateValue(node, forKey: inode.rawValue) ?? node == node, "\(node)")
             }
         }
+    }
+
+    @Test func `the size of a file stays as long as the kernel may have pages of it, and goes with the edition`() {
+        let editions = Editions()
+        let appearance = Appearance(uid: 0, gid: 0, editions: editions)
+        let node = NodeID.media(NodeNumber(7))
+        func shown(_ indexed: Int64) -> (size: UInt64, inode: UInt64) {
+            let attributes = appearance.entryAttributes(Entry(name: "x", node: node, size: indexed, modified: 0))
+            return (attributes.attributes.size, attributes.inode.rawValue)
+        }
+        let source = MediaSource.scene(1, server: 1, size: 21_981)
+        #expect(shown(30_000).size == 30_000)
+        #expect(editions.settle(node, 0, .init(source: source, modified: 0, bytes: "first")) == .same)
+        // The index has other news, and nobody has looked whether the bytes are others.
+        #expect(shown(99_999) == (21_981, node.inode.rawValue))
+        editions.replace(node)
+        #expect(shown(99_999) == (99_999, node.inode(edition: 1).rawValue))
+        #expect(editions.settle(node, 1, .init(source: source, modified: 1, bytes: "second")) == .same)
+        editions.forget(node, 1)
+        #expect(shown(5).size == 5, "the kernel has no pages")
     }
 
     static let strangers: [UInt64] = [0, 2, 0x1000_0000_0000_0000, .max, 0x0400_0000_0000_0000, 0x0400_0000_0000_0063]

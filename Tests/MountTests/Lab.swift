@@ -147,7 +147,7 @@ final class Lab: Sendable {
         process.executableURL = Self.executable
         process.arguments = arguments + locations
         var environment = ProcessInfo.processInfo.environment
-        for name in ["STASH_URL", "STASH_API_KEY", "NOTIFY_SOCKET"] { environment[name] = nil }
+        for name in ["STASH_URL", "STASH_API_KEY", "NOTIFY_SOCKET", "XDG_RUNTIME_DIR"] { environment[name] = nil }
         process.environment = environment
         try Data(input.utf8).write(to: URL(fileURLWithPath: log + ".in"))
         process.standardInput = FileHandle(forReadingAtPath: log + ".in")
@@ -192,8 +192,8 @@ final class Lab: Sendable {
     // MARK: The daemon
 
     /// Mounts, and waits until every instance was synced once.
-    func mount() throws {
-        let daemon = try Daemon(self)
+    func mount(_ options: String...) throws {
+        let daemon = try Daemon(self, options)
         state.change { $0.daemon = daemon }
         guard try eventually(seconds: 30, { try Self.isMounted(mountPoint) || daemon.hasEnded }), !daemon.hasEnded
         else { throw Trouble(description: "not mounted: \(daemon.log)") }
@@ -256,9 +256,9 @@ final class Daemon: Sendable {
     private let ended = DispatchSemaphore(value: 0)
     private let status = Box<Int32?>(nil)
 
-    init(_ lab: Lab) throws {
+    init(_ lab: Lab, _ options: [String] = []) throws {
         logPath = lab.directory + "/daemon-" + UUID().uuidString
-        let process = try lab.process(["mount", lab.mountPoint, "--allow-other"], log: logPath)
+        let process = try lab.process(["mount", lab.mountPoint, "--allow-other"] + options, log: logPath)
         process.terminationHandler = { [ended, status] process in
             status.set(process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus)
             ended.signal()

@@ -42,13 +42,12 @@ struct PartsTests {
     }
 
     @Test func `a line of progress has a bar, a rate and the time left`() {
-        var row = ProgressBoard.Row(
-            instance: InstanceNumber(1), name: "attic", stage: .rows(.scene), done: 250, total: 1000)
-        #expect(row.line(width: 200) == "attic  scenes  [#####---------------]  250/1000")
-        row.speed = (rate: 50, secondsLeft: 15)
-        let line = row.line(width: 200)
+        let start = ContinuousClock.now
+        let row = ProgressBoard.Row(
+            name: "attic", stage: "scenes", done: 250, total: 1000, since: start)
+        let line = row.line(now: start + .seconds(5), width: 200)
         #expect(line == "attic  scenes  [#####---------------]  250/1000  50/s  0:15 left")
-        #expect(row.line(width: 20).count == 19)
+        #expect(row.line(now: start + .seconds(5), width: 20).count == 19)
     }
 
     @Test func `the service manager is told that the mount is ready`() throws {

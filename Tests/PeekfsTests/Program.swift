@@ -98,7 +98,7 @@ final class Program: Sendable {
 
     private var baseEnvironment: [String: String] {
         var environment = ProcessInfo.processInfo.environment
-        for name in ["STASH_URL", "STASH_API_KEY", "NOTIFY_SOCKET"] { environment[name] = nil }
+        for name in ["STASH_URL", "STASH_API_KEY", "NOTIFY_SOCKET", "XDG_RUNTIME_DIR"] { environment[name] = nil }
         environment["PEEKFS_STATE_DIR"] = directory + "/state"
         environment["PEEKFS_CACHE_DIR"] = directory + "/cache"
         return environment

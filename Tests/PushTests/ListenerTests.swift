@@ -27,8 +27,8 @@ final class News: Sendable {
     /// Short enough to see everything happen.
     static func times() -> PushTimes {
         var times = PushTimes()
-        times.answer = .milliseconds(300)
-        (times.quiet, times.silence, times.tick) = (.milliseconds(100), .milliseconds(400), .milliseconds(20))
+        times.answer = .seconds(3)
+        (times.quiet, times.silence, times.tick) = (.milliseconds(100), .seconds(4), .milliseconds(20))
         (times.firstPause, times.longestPause, times.refusedPause) = (
             .milliseconds(5), .milliseconds(20), .seconds(600)
         )

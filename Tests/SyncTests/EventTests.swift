@@ -14,7 +14,8 @@ import Testing
     @Test func `every event is one flat JSON object and comes back as it was`() throws {
         let progress = SyncEvent.Progress(stage: "scenes", done: 5, total: 10, rate: 2.5, secondsLeft: 2)
         let ended = SyncEvent.Ended(
-            seconds: 1.5, rows: 3, changed: 2, removed: 1, setAside: 0, suspects: ["tags"], error: "attic is away")
+            pass: 4, seconds: 1.5, rows: 3, changed: 2, removed: 1, setAside: 0, suspects: ["tags"],
+            error: "attic is away")
         let all: [SyncEvent.What] = [
             .began(SyncEvent.Began(occasion: .news)), .progress(progress), .ended(ended),
             .health(ServerHealthRecord(isUp: false, since: 5, reason: "away")),

@@ -129,7 +129,7 @@ private final class Reports: Sendable {
             #expect(fake.wait { $0.contains { $0.query?.contains("ScenePage") == true } })
             scheduler.update([self.instance(1, fake.url, enabled: false)])
             #expect(scheduler.status().isEmpty)
-            #expect(!scheduler.request(InstanceNumber(1)))
+            #expect(scheduler.request(InstanceNumber(1)) == nil)
             let ended = try FileLock.take(rig.directory + "/sync-1.lock") != nil
             #expect(ended)
             fake.faults.removeAll()

@@ -47,7 +47,7 @@ struct TidyTests {
         "HTTPTypes": ["Control"],
         "NIOCore": ["FakeStash", "Control", "Push"],
         "NIOPosix": ["FakeStash", "Control", "Push"],
-        "NIOHTTP1": ["FakeStash", "Push"],
+        "NIOHTTP1": ["FakeStash", "Control", "Push"],
         "NIOWebSocket": ["FakeStash", "Push"],
         "NIOSSL": ["Push"],
     ]
