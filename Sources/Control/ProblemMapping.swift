@@ -42,7 +42,7 @@ extension Problem {
         case .server: Problem(.unavailable, "\(error)")
         case .busy, .cancelled: Problem(.busy, "\(error)")
         // A person has to set the address right, or to confirm what is there: no later try will do.
-        case .otherCatalogue, .configuration: Problem(.configuration, "\(error)")
+        case .otherCatalogue, .olderCatalogue, .configuration: Problem(.configuration, "\(error)")
         case .local: Problem(.ioError, "\(error)")
         }
     }

@@ -9,7 +9,7 @@ package struct SyncPass: Sendable, Hashable {
 
 /// What the end of a pass over one kind did with rows that it had not seen.
 package struct DeletionReport: Sendable, Equatable {
-    /// Not seen by this complete pass for the first time; they stay until a second one agrees.
+    /// Not seen by this complete pass and kept: for the first time, or because nobody would believe it.
     package var missing = 0
     package var removed = 0
     /// More than a fifth of the kind would have vanished: nothing was removed.
@@ -64,7 +64,7 @@ extension IndexDatabase {
         }
     }
 
-    /// Stores one page. A record that says what the row already says only moves its `pass`.
+    /// Stores one page. A record that says what the row already says writes nothing.
     ///
     /// - Returns: How many rows changed: when a whole pass changed none, nothing has to be derived again.
     /// - Precondition: Every record is of the pass's instance.
@@ -79,61 +79,71 @@ extension IndexDatabase {
         }
     }
 
-    /// Ends a kind: what the pass did not see is counted as missing, and removed when two complete passes agree.
+    /// Ends a kind: what a pass that read everything did not see is counted as missing, and removed when two such passes
+    /// agree. When too much is missing nothing is removed and that is remembered, unless `force` says that it is true.
     ///
-    /// `complete` says that the pass read everything that the server counted; if not, nothing is concluded. `force` removes
-    /// also when more than a fifth of the kind would vanish.
-    package func finish(_ kind: Kind, in pass: SyncPass, complete: Bool, force: Bool) throws -> DeletionReport {
-        guard complete else { return DeletionReport() }
-        return try pool.write { db in
-            let key: StatementArguments = [pass.instance.rawValue, kind.rawValue, pass.number]
+    /// - Parameter seen: The ids that the server has. Only a pass that got all that the server counts may call this.
+    package func finish(_ kind: Kind, in pass: SyncPass, seen: Set<Int64>, force: Bool) throws -> DeletionReport {
+        try pool.write { db in
+            let key: StatementArguments = [pass.instance.rawValue, kind.rawValue]
             try db.execute(
-                sql: "INSERT OR REPLACE INTO complete (instance, kind, pass) VALUES (?, ?, ?)", arguments: key)
-            try db.execute(
-                sql: "UPDATE member SET missed = missed + 1 WHERE instance = ? AND kind = ? AND pass < ?",
-                arguments: key)
+                sql: "INSERT OR REPLACE INTO complete (instance, kind, pass) VALUES (?, ?, ?)",
+                arguments: [pass.instance.rawValue, kind.rawValue, pass.number])
             let total =
                 try Int.fetchOne(
-                    db, sql: "SELECT count(*) FROM member WHERE instance = ? AND kind = ?",
-                    arguments: [pass.instance.rawValue, kind.rawValue]) ?? 0
-            let gone = try Int64.fetchAll(
-                db, sql: "SELECT id FROM member WHERE instance = ? AND kind = ? AND missed >= 2",
-                arguments: [pass.instance.rawValue, kind.rawValue])
-            var report = DeletionReport()
-            report.missing =
-                try Int.fetchOne(
-                    db, sql: "SELECT count(*) FROM member WHERE instance = ? AND kind = ? AND missed = 1",
-                    arguments: [pass.instance.rawValue, kind.rawValue]) ?? 0
-            // Up to five rows may always go: a fifth of a handful is nothing.
-            if gone.count > max(5, total / 5), !force {
+                    db, sql: "SELECT count(*) FROM member WHERE instance = ? AND kind = ?", arguments: key) ?? 0
+            let missing = try Self.missing(kind, pass.instance, seen, db)
+            let doubted = try Int64.fetchAll(
+                db, sql: "SELECT id FROM member WHERE instance = ? AND kind = ? AND missed > 0", arguments: key)
+            let count = try db.cachedStatement(
+                sql: "UPDATE member SET missed = missed + 1 WHERE instance = ? AND kind = ? AND id = ?")
+            // That everything is gone is a fault and says nothing of any row, until somebody insists.
+            for id in missing where !seen.isEmpty || force { try count.execute(arguments: [pass.instance.rawValue, kind.rawValue, id]) }
+            let clear = try db.cachedStatement(
+                sql: "UPDATE member SET missed = 0 WHERE instance = ? AND kind = ? AND id = ?")
+            for id in doubted where !missing.contains(id) {
+                try clear.execute(arguments: [pass.instance.rawValue, kind.rawValue, id])
+            }
+            // Until the second pass agrees; of an answer that is hard to believe, none does.
+            let gone = missing.intersection(doubted)
+            var report = DeletionReport(missing: missing.count - gone.count)
+            if Self.isTooMuch(missing.count, of: total), !force {
+                report.missing = missing.count
                 report.suspect = true
+                try db.execute(
+                    sql: """
+                        INSERT INTO suspicion (instance, kind, missing, total, since) VALUES (?, ?, ?, ?, ?)
+                        ON CONFLICT DO UPDATE SET missing = excluded.missing, total = excluded.total
+                        """,
+                    arguments: key + [missing.count, total, Int64(Date().timeIntervalSince1970)])
                 return report
             }
-            for id in gone {
-                try Self.remove(EntityRef(instance: pass.instance, kind: kind, id: id), db)
-            }
+            try db.execute(sql: "DELETE FROM suspicion WHERE instance = ? AND kind = ?", arguments: key)
+            for id in gone { try Self.remove(EntityRef(instance: pass.instance, kind: kind, id: id), db) }
+            if !gone.isEmpty { try Self.dropLinks(to: gone, kind, pass.instance, db) }
             report.removed = gone.count
             return report
         }
     }
 
-    /// Says which things of a kind have a real picture (Stash 4.4: the others answer 200 with a default).
+    /// Says which things of a kind have no real picture (Stash 4.4: they answer 200 with a default). The others have one.
     ///
     /// - Returns: Whether anything changed.
-    package func setPictures(_ ids: Set<Int64>, kind: Kind, instance: InstanceNumber) throws -> Bool {
+    package func setPictures(missing ids: Set<Int64>, kind: Kind, instance: InstanceNumber) throws -> Bool {
         try pool.write { db in
             var changed = false
             let rows = try Row.fetchAll(
-                db, sql: "SELECT id, has_picture FROM member WHERE instance = ? AND kind = ?",
+                db, sql: "SELECT id, has_picture FROM member WHERE instance = ? AND kind = ? AND missed = 0",
                 arguments: [instance.rawValue, kind.rawValue])
             let statement = try db.cachedStatement(
                 sql: "UPDATE member SET has_picture = ? WHERE instance = ? AND kind = ? AND id = ?")
             for row in rows {
                 let id: Int64 = row["id"]
-                let has = ids.contains(id)
+                let has = !ids.contains(id)
                 guard has != (row["has_picture"] as Bool) else { continue }
                 changed = true
                 try statement.execute(arguments: [has, instance.rawValue, kind.rawValue, id])
+                if !has { try Self.dropSidecars(EntityRef(instance: instance, kind: kind, id: id), [.picture], db) }
             }
             return changed
         }
@@ -189,12 +199,19 @@ extension IndexDatabase {
         }
     }
 
-    /// Replaces what was set aside in earlier passes over this instance.
-    package func setAside(_ rows: [SetAside], in pass: SyncPass) throws {
+    /// Remembers what was set aside, instead of what was set aside earlier of the same kind: of the rows with these ids,
+    /// or, when that is nil, of all.
+    package func setAside(
+        _ rows: [SetAside], of kind: Kind, insteadOf ids: Set<Int64>?, in pass: SyncPass
+    ) throws {
+        let known = try setAside(of: pass.instance).filter { $0.kind == kind }
+        guard !rows.isEmpty || !known.isEmpty else { return }
         try pool.write { db in
-            try db.execute(
-                sql: "DELETE FROM set_aside WHERE instance = ? AND pass <> ?",
-                arguments: [pass.instance.rawValue, pass.number])
+            for row in known where ids == nil || row.id.map({ ids?.contains($0) ?? true }) ?? true {
+                try db.execute(
+                    sql: "DELETE FROM set_aside WHERE instance = ? AND kind = ? AND id IS ?",
+                    arguments: [pass.instance.rawValue, kind.rawValue, row.id])
+            }
             for row in rows {
                 try db.execute(
                     sql: "INSERT INTO set_aside (instance, kind, id, reason, pass) VALUES (?, ?, ?, ?, ?)",
@@ -203,7 +220,7 @@ extension IndexDatabase {
         }
     }
 
-    /// What was set aside in the last pass over an instance.
+    /// What is set aside of an instance.
     package func setAside(of instance: InstanceNumber) throws -> [SetAside] {
         try pool.read { db in
             try Row.fetchAll(
@@ -219,10 +236,11 @@ extension IndexDatabase {
     /// Forgets everything that one instance said. Rows of the others stay as they are.
     package func forget(_ instance: InstanceNumber) throws {
         try pool.write { db in
-            for table in [
+            let tables = [
                 "member", "file", "stash_id", "edge", "caption", "sidecar", "set_aside", "pass", "complete", "health",
-                "kind_pass",
-            ] {
+                "kind_pass", "watermark", "suspicion",
+            ]
+            for table in tables {
                 try db.execute(sql: "DELETE FROM \(table) WHERE instance = ?", arguments: [instance.rawValue])
             }
         }
@@ -232,6 +250,38 @@ extension IndexDatabase {
     package func knownInstances() throws -> Set<InstanceNumber> {
         try pool.read { db in
             try Set(Int64.fetchAll(db, sql: "SELECT DISTINCT instance FROM member").map(InstanceNumber.init))
+        }
+    }
+
+    /// Drops the links to things that are gone. Whoever still has one was not read since, and is read again.
+    private static func dropLinks(
+        to ids: Set<Int64>, _ kind: Kind, _ instance: InstanceNumber, _ db: Database
+    ) throws {
+        let links = try Row.fetchAll(
+            db, sql: "SELECT from_kind, from_id, to_id FROM edge WHERE instance = ? AND to_kind = ?",
+            arguments: [instance.rawValue, kind.rawValue]
+        ).filter { ids.contains($0["to_id"]) }
+        for link in links {
+            try db.cachedStatement(
+                sql: """
+                    DELETE FROM edge
+                    WHERE instance = ? AND from_kind = ? AND from_id = ? AND to_kind = ? AND to_id = ?
+                    """
+            ).execute(arguments: [
+                instance.rawValue, link["from_kind"] as Int64, link["from_id"] as Int64, kind.rawValue,
+                link["to_id"] as Int64,
+            ])
+            guard let from = Kind(rawValue: link["from_kind"]) else { continue }
+            try markStale(EntityRef(instance: instance, kind: from, id: link["from_id"]), db)
+        }
+    }
+
+    /// Forgets the sizes of what is no longer beside a thing.
+    fileprivate static func dropSidecars(_ ref: EntityRef, _ kinds: [SidecarKind], _ db: Database) throws {
+        let statement = try db.cachedStatement(
+            sql: "DELETE FROM sidecar WHERE instance = ? AND kind = ? AND id = ? AND sidecar = ?")
+        for kind in kinds {
+            try statement.execute(arguments: [ref.instance.rawValue, ref.kind.rawValue, ref.id, kind.rawValue])
         }
     }
 
@@ -256,20 +306,26 @@ private struct Ingestion {
         [record.ref.instance.rawValue, record.ref.kind.rawValue, record.ref.id]
     }
 
-    /// Returns whether anything but the pass changed.
+    /// Returns whether anything changed.
     func run() throws -> Bool {
         let digest = record.digest
-        let seen = try db.cachedStatement(
-            sql: "UPDATE member SET pass = ?, missed = 0 WHERE instance = ? AND kind = ? AND id = ? AND digest = ?")
-        try seen.execute(arguments: [
-            pass.number, record.ref.instance.rawValue, record.ref.kind.rawValue, record.ref.id, digest,
-        ])
-        if db.changesCount > 0 { return false }
+        let known = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT digest, missed FROM member WHERE instance = ? AND kind = ? AND id = ?"),
+            arguments: StatementArguments(key))
+        if let known, known["digest"] == digest {
+            // What is there again is not missing; otherwise a row that is known costs no write.
+            if known["missed"] > 0 {
+                try db.cachedStatement(sql: "UPDATE member SET missed = 0 WHERE instance = ? AND kind = ? AND id = ?")
+                    .execute(arguments: StatementArguments(key))
+            }
+            return false
+        }
         try writeMember(digest)
         try writeFiles()
         try writeStashIDs()
         try writeEdges()
         try writeCaptions()
+        try dropSidecars()
         return true
     }
 
@@ -307,8 +363,8 @@ private struct Ingestion {
         let statement = try db.cachedStatement(
             sql: """
                 INSERT INTO file (instance, kind, id, position, path, sort_key, basename, folder, name, key, size, modified, duration,
-                    width, height, oshash, md5, phash, archived, served_size, validator)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    width, height, oshash, md5, phash, archived, served_size, validator, file_id, updated_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """)
         for (position, file) in record.files.enumerated() {
             let same = position == 0 && known?["size"] == file.size && known?["modified"] == file.modified
@@ -320,6 +376,7 @@ private struct Ingestion {
                 file.oshash.databaseValue, file.md5.databaseValue, file.phash.databaseValue, file.isInArchive,
                 same ? known?["served_size"] as DatabaseValue? ?? .null : .null,
                 same ? known?["validator"] as DatabaseValue? ?? .null : .null,
+                file.id.databaseValue, file.updatedAt.databaseValue,
             ]
             try statement.execute(arguments: StatementArguments(key + values))
         }
@@ -365,6 +422,19 @@ private struct Ingestion {
         }
     }
 
+    /// The sizes of captions whose place is another's now are learnt anew.
+    private func dropSidecars() throws {
+        if !record.interactive { try IndexDatabase.dropSidecars(record.ref, [.funscript], db) }
+        try db.cachedStatement(
+            sql: """
+                DELETE FROM sidecar WHERE instance = ? AND kind = ? AND id = ? AND sidecar = 2 AND NOT EXISTS (
+                    SELECT 1 FROM caption c WHERE c.instance = sidecar.instance AND c.kind = sidecar.kind
+                        AND c.id = sidecar.id AND c.position = sidecar.position AND c.language = sidecar.language
+                        AND c.type = sidecar.type)
+                """
+        ).execute(arguments: StatementArguments(key))
+    }
+
     private func clear(_ table: String) throws {
         try db.cachedStatement(sql: "DELETE FROM \(table) WHERE instance = ? AND kind = ? AND id = ?")
             .execute(arguments: StatementArguments(key))
@@ -390,6 +460,7 @@ extension MemberRecord {
             mix(file.basename)
             mix("\(file.size) \(file.modified) \(file.duration ?? -1) \(file.width ?? -1) \(file.height ?? -1)")
             mix("\(file.oshash ?? "") \(file.md5 ?? "") \(file.phash ?? "") \(file.isInArchive)")
+            mix("\(file.id ?? 0) \(file.updatedAt ?? "")")
         }
         for stashID in stashIDs { mix(stashID.endpoint + " " + stashID.stashID) }
         for link in links { mix("\(link.kind.rawValue) \(link.id) \(link.position ?? -1)") }

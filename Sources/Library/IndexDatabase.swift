@@ -90,8 +90,8 @@ package final class IndexDatabase: Sendable {
     private static let schema = """
         CREATE TABLE setting (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
 
-        -- What the servers said. `pass` is the sync pass that saw the row last; `missed` counts complete passes that
-        -- did not see it. `number` and `entity` are copied from the state database.
+        -- What the servers said. `pass` is the sync pass that wrote the row; `missed` counts complete passes that did
+        -- not see it. `number` and `entity` are copied from the state database.
         CREATE TABLE member (
             instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL,
             number INTEGER, entity INTEGER,
@@ -114,9 +114,10 @@ package final class IndexDatabase: Sendable {
             size INTEGER NOT NULL, modified INTEGER NOT NULL,
             duration REAL, width INTEGER, height INTEGER, oshash TEXT, md5 TEXT, phash TEXT,
             archived INTEGER NOT NULL,
-            served_size INTEGER, validator TEXT,
+            served_size INTEGER, validator TEXT, file_id INTEGER, updated_at TEXT,
             PRIMARY KEY (instance, kind, id, position)
         ) WITHOUT ROWID;
+        CREATE INDEX file_file_id ON file (instance, file_id);
         CREATE INDEX file_oshash ON file (oshash, size) WHERE oshash IS NOT NULL;
         CREATE INDEX file_md5 ON file (md5) WHERE md5 IS NOT NULL;
 
@@ -157,6 +158,20 @@ package final class IndexDatabase: Sendable {
             number INTEGER PRIMARY KEY AUTOINCREMENT,
             instance INTEGER NOT NULL, started INTEGER NOT NULL, finished INTEGER, error TEXT
         );
+
+        -- How far a source of changes was read: the kinds by their numbers, files and plays. See `Watermark`.
+        CREATE TABLE watermark (
+            instance INTEGER NOT NULL, source INTEGER NOT NULL, text TEXT NOT NULL, modified INTEGER NOT NULL,
+            noted INTEGER NOT NULL, settled INTEGER NOT NULL, greatest INTEGER NOT NULL,
+            PRIMARY KEY (instance, source)
+        ) WITHOUT ROWID;
+
+        -- Kinds of which so much seems to be gone that nothing is removed.
+        CREATE TABLE suspicion (
+            instance INTEGER NOT NULL, kind INTEGER NOT NULL, missing INTEGER NOT NULL, total INTEGER NOT NULL,
+            since INTEGER NOT NULL,
+            PRIMARY KEY (instance, kind)
+        ) WITHOUT ROWID;
 
         -- The last pass over each kind that saw everything its server has.
         CREATE TABLE complete (
@@ -227,4 +242,27 @@ package final class IndexDatabase: Sendable {
             PRIMARY KEY (scope, folder, key)
         ) WITHOUT ROWID;
         """
+}
+
+/// Held by whoever computes the index's derived tables, or changes under them what they are computed from. The kernel lets
+/// it go however the process ends.
+package final class DerivationLock: Sendable {
+    private let descriptor: Int32
+
+    /// Waits as long as somebody else holds it, in this process or another.
+    package init(_ index: IndexDatabase) throws {
+        descriptor = open(index.path + ".derive-lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        while flock(descriptor, LOCK_EX) != 0 {
+            guard errno == EINTR else {
+                let reason = "it cannot be locked (\(StateCopy.lastError()))"
+                throw StoreError.unusable(path: index.path, reason: reason)
+            }
+        }
+    }
+
+    deinit {
+        // A child process between fork and exec has the descriptor, too: closing ours alone would leave it locked (flock(2)).
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 }

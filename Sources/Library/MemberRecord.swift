@@ -34,6 +34,10 @@ package struct MemberRecord: Sendable, Equatable {
 
 /// A file behind a scene, an image or a gallery (its zip).
 package struct FileRecord: Sendable, Equatable {
+    /// The server's number of the file.
+    package var id: Int64?
+    /// The server's text: files have times of their own (Stash 3.2).
+    package var updatedAt: String?
     /// The server's absolute path with the server's separators (Stash 2.3).
     package var path: String
     package var basename: String
@@ -53,8 +57,11 @@ package struct FileRecord: Sendable, Equatable {
 
     package init(
         path: String, basename: String, size: Int64, modified: Int64, duration: Double? = nil, width: Int64? = nil,
-        height: Int64? = nil, oshash: String? = nil, md5: String? = nil, phash: String? = nil, isInArchive: Bool = false
+        height: Int64? = nil, oshash: String? = nil, md5: String? = nil, phash: String? = nil, isInArchive: Bool = false,
+        id: Int64? = nil, updatedAt: String? = nil
     ) {
+        self.id = id
+        self.updatedAt = updatedAt
         self.path = path
         self.basename = basename
         self.size = size

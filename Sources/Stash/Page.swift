@@ -20,6 +20,10 @@ package struct PageRequest: Sendable, Hashable {
     /// Only what was changed since this moment of the server's wall clock, without an offset: take it from
     /// `WireTime.wallClock` and subtract the overlap of 26 h (Stash 3.1).
     package var updatedSince: String?
+    /// Only scenes that were played since this moment, in UTC and without an offset (Stash 3.1).
+    package var playedSince: String?
+    /// Only images of this gallery.
+    package var gallery: Int64?
     /// Only entities without a picture of their own.
     package var missingPicture: Bool
     /// Whether the number of all matching rows is wanted; it costs the server a query of its own. Behind an id, only
@@ -27,24 +31,26 @@ package struct PageRequest: Sendable, Hashable {
     package var isCounted: Bool
 
     package init(
-        _ position: Position, limit: Int, updatedSince: String? = nil, missingPicture: Bool = false,
-        isCounted: Bool = false
+        _ position: Position, limit: Int, updatedSince: String? = nil, playedSince: String? = nil,
+        gallery: Int64? = nil, missingPicture: Bool = false, isCounted: Bool = false
     ) {
         precondition(limit > 0, "-1 would ask for everything at once, which takes a server minutes")
         self.position = position
         self.limit = limit
         self.updatedSince = updatedSince
+        self.playedSince = playedSince
+        self.gallery = gallery
         self.missingPicture = missingPicture
         self.isCounted = isCounted
     }
 
-    /// The variables of every find document.
-    func variables(for kind: WireKind) -> JSONObject {
+    /// The variables of every find document; `kind` is nil for files.
+    func variables(for kind: WireKind?) -> JSONObject {
         var filter: JSONObject = ["per_page": .integer(Int64(limit)), "sort": "id", "direction": "ASC"]
         var matching: JSONObject = [:]
         switch position {
         case .afterID(let id):
-            precondition(kind.hasKeysetPages, "the filters of \(kind) have no id")
+            precondition(kind?.hasKeysetPages ?? false, "the filters of other kinds have no id")
             matching["id"] = .object(["value": .integer(id), "modifier": "GREATER_THAN"])
         case .number(let number):
             filter["page"] = .integer(Int64(number))
@@ -52,7 +58,13 @@ package struct PageRequest: Sendable, Hashable {
         if let updatedSince {
             matching["updated_at"] = .object(["value": .string(updatedSince), "modifier": "GREATER_THAN"])
         }
-        if missingPicture {
+        if let playedSince {
+            matching["last_played_at"] = .object(["value": .string(playedSince), "modifier": "GREATER_THAN"])
+        }
+        if let gallery {
+            matching["galleries"] = .object(["value": .array([.string("\(gallery)")]), "modifier": "INCLUDES"])
+        }
+        if missingPicture, let kind {
             matching["is_missing"] = .string(Self.pictureFilter(of: kind))
         }
         return ["filter": .object(filter), "where": .object(matching)]

@@ -197,6 +197,7 @@ extension RowReader {
         }
         guard let size = integer("size"), size >= 0 else { throw RowFault(reason: "file \(id) has no size") }
         let modTime = time("mod_time")
+        let updatedAt = text("updated_at")
         var hashes: [String: String] = [:]
         for fingerprint in try objects("fingerprints") {
             guard let type = fingerprint["type"]?.string, let value = fingerprint["value"]?.string, !value.isEmpty
@@ -206,7 +207,7 @@ extension RowReader {
         let zipFileID = Self.id(take("zip_file_id")) ?? reference("zip_file")
         let folderID = Self.id(take("parent_folder_id")) ?? reference("parent_folder")
         return WireFile(
-            id: id, path: path, basename: basename, size: size, modTime: modTime,
+            id: id, path: path, basename: basename, size: size, modTime: modTime, updatedAt: updatedAt,
             duration: number("duration").flatMap { $0 > 0 ? $0 : nil }, width: integer("width"),
             height: integer("height"), videoCodec: text("video_codec"), audioCodec: text("audio_codec"),
             frameRate: number("frame_rate").flatMap { $0 > 0 ? $0 : nil }, bitRate: integer("bit_rate"),

@@ -105,10 +105,41 @@ extension StashClient {
         return count
     }
 
-    /// Of every kind how many there are and which was changed last, in one question: whether anything is new.
-    package func newest(cancel: Cancellation = Cancellation()) throws(StashError) -> [WireKind: KindState] {
+    /// One page of the ids of files, by the numbers of pages. Only where `Capabilities.hasFindFiles`.
+    package func files(_ request: PageRequest, cancel: Cancellation = Cancellation()) throws(StashError) -> Page<IDRow> {
+        try find(try queries(cancel).files, request.variables(for: nil), cancel) { row, id in
+            guard let id else { return .failure(RowFault(reason: "its id is not a positive number")) }
+            return .success(IDRow(id: id, updatedAt: row["updated_at"]?.string ?? ""))
+        }
+    }
+
+    /// How many files a server has. Only where `Capabilities.hasFindFiles`.
+    package func fileCount(
+        updatedSince: String? = nil, cancel: Cancellation = Cancellation()
+    ) throws(StashError) -> Int64 {
+        let document = try queries(cancel).fileCount
+        var variables = PageRequest(.number(1), limit: 1, updatedSince: updatedSince).variables(for: nil)
+        variables["filter"] = .object(["per_page": .integer(0)])
+        let data = try ask(document.text, variables, cancel)
+        guard let count = data[document.field]?.object?["count"]?.int64 else { throw Self.shapeless(document) }
+        return count
+    }
+
+    /// What `newest` looks for.
+    package enum Newest: Sendable {
+        /// The row that was changed last.
+        case changed
+        /// The row with the greatest id: the one that was made last.
+        case made
+    }
+
+    /// Of every kind how many there are and which was changed or made last, in one question: whether anything is new.
+    package func newest(
+        _ newest: Newest = .changed, cancel: Cancellation = Cancellation()
+    ) throws(StashError) -> [WireKind: KindState] {
         let document = try queries(cancel).newest
-        let filter: JSONObject = ["per_page": .integer(1), "sort": "updated_at", "direction": "DESC"]
+        let sort: JSONValue = newest == .changed ? "updated_at" : "id"
+        let filter: JSONObject = ["per_page": .integer(1), "sort": sort, "direction": "DESC"]
         let data = try ask(document.text, ["filter": .object(filter)], cancel)
         var states: [WireKind: KindState] = [:]
         for kind in WireKind.allCases {

@@ -17,6 +17,31 @@ package struct WireTime: Sendable, Hashable {
     /// The wall clock of the server without the offset, which is how a watermark has to be sent (Stash 3.1, rule b).
     package var wallClock: String { String(text.prefix(19)) }
 
+    /// The same wall clock so many seconds earlier.
+    package func wallClock(earlierBy seconds: Int64) -> String {
+        let wall = (Self.seconds(Array((wallClock + "Z").utf8)) ?? unixSeconds) - seconds
+        let time = ((wall % 86_400) + 86_400) % 86_400
+        let (year, month, day) = Self.date(ofDay: (wall - time) / 86_400)
+        func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        let zeros = String(repeating: "0", count: max(0, 4 - "\(year)".count))
+        return "\(zeros)\(year)-\(two(month))-\(two(day))T\(two(time / 3_600)):\(two(time / 60 % 60)):\(two(time % 60))"
+    }
+
+    /// The date so many days after 1970-01-01; `days` backwards.
+    private static func date(ofDay day: Int64) -> (year: Int64, month: Int64, day: Int64) {
+        let shifted = day + 719_468
+        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let month = (5 * dayOfYear + 2) / 153
+        let isAfterDecember = month >= 10
+        return (
+            yearOfEra + era * 400 + (isAfterDecember ? 1 : 0), isAfterDecember ? month - 9 : month + 3,
+            dayOfYear - (153 * month + 2) / 5 + 1
+        )
+    }
+
     private static func seconds(_ text: [UInt8]) -> Int64? {
         // 2025-12-28T10:47:51 is nineteen bytes; at least one follows: Z, an offset, or a fraction and then those.
         guard text.count > 19, text[4] == UInt8(ascii: "-"), text[7] == UInt8(ascii: "-"),

@@ -27,6 +27,7 @@ package protocol WireRow: Sendable, Hashable {
     /// The server's id, positive; unique within this server and kind only.
     var id: Int64 { get }
     var updatedAt: WireTime { get }
+    var createdAt: WireTime? { get }
     /// Reads a row; throws when a field without which the row is useless is missing or of another type.
     init(_ row: inout RowReader) throws(RowFault)
 }
@@ -40,6 +41,8 @@ package struct WireFile: Sendable, Hashable {
     /// Size in bytes as it was when the server scanned the file.
     package var size: Int64
     package var modTime: WireTime?
+    /// When a scan last found the file new, changed or moved, as the server wrote it.
+    package var updatedAt: String?
     /// Seconds; nil for pictures and where the server does not know.
     package var duration: Double?
     package var width: Int64?

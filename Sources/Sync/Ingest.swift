@@ -119,7 +119,7 @@ package enum Ingest {
         FileRecord(
             path: file.path, basename: file.basename, size: file.size, modified: file.modTime?.unixSeconds ?? 0,
             duration: file.duration, width: file.width, height: file.height, oshash: file.oshash, md5: file.md5,
-            phash: file.phash, isInArchive: file.zipFileID != nil)
+            phash: file.phash, isInArchive: file.zipFileID != nil, id: file.id, updatedAt: file.updatedAt)
     }
 
     private static func stashIDs(_ ids: [WireStashID]) -> [StashIDRecord] {

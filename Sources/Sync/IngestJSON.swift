@@ -89,7 +89,6 @@ enum IngestJSON {
         json["studio"] = integer(gallery.studioID)
         json["performers"] = ids(gallery.performerIDs)
         json["tags"] = ids(gallery.tagIDs)
-        json["scenes"] = ids(gallery.sceneIDs)
         return json.text
     }
 

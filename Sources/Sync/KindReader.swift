@@ -66,6 +66,8 @@ struct KindReader<Row: WireRow> {
 
     private(set) var reading = KindReading()
     private var failuresInARow = 0
+    /// Of what list the numbers of pages are; nil for everything.
+    private var since: String?
 
     init(
         source: PageSource<Row>, limit: Int, retry: Retry, cancel: Cancellation,
@@ -96,6 +98,67 @@ struct KindReader<Row: WireRow> {
         return reading
     }
 
+    /// Reads these rows, and what lies between them.
+    ///
+    /// - Parameters:
+    ///   - wanted: The ids.
+    ///   - listed: All ids in the order of pages, where pages have numbers.
+    ///   - since: What `listed` was restricted to.
+    mutating func read(
+        _ wanted: Set<Int64>, listed: [Int64], since: String?
+    ) throws(SyncError) -> KindReading {
+        self.since = since
+        do {
+            if Row.kind.hasKeysetPages {
+                try readSpans(of: wanted)
+            } else {
+                let pages = Set(listed.indices.filter { wanted.contains(listed[$0]) }.map { $0 / limit + 1 })
+                for number in pages.sorted() { try readPage(number) }
+            }
+        } catch .server(let error, _) where error.concernsRows {
+            reading.failure = error
+        } catch {
+            throw error
+        }
+        return reading
+    }
+
+    private mutating func readSpans(of wanted: Set<Int64>) throws(SyncError) {
+        for span in Self.spans(of: wanted, limit: limit) {
+            let request = PageRequest(.afterID(span.lowerBound - 1), limit: span.count)
+            switch try page(request) {
+            case .success(let page): try deliver(page)
+            case .failure(let error): try split(try ids(of: request, because: error)[...], after: span.lowerBound - 1)
+            }
+        }
+    }
+
+    private mutating func readPage(_ number: Int) throws(SyncError) {
+        let request = numbered(number, limit: limit)
+        switch try page(request) {
+        case .success(let page): try deliver(page)
+        case .failure(let error):
+            if try !ids(of: request, because: error).isEmpty { try split(number, size: limit) }
+        }
+    }
+
+    private func numbered(_ number: Int, limit: Int) -> PageRequest {
+        PageRequest(.number(number), limit: limit, updatedSince: since)
+    }
+
+    /// Ranges of ids that hold all of these: a few rows too many cost less than another question.
+    static func spans(of wanted: Set<Int64>, limit: Int) -> [ClosedRange<Int64>] {
+        var spans: [ClosedRange<Int64>] = []
+        for id in wanted.sorted() {
+            if let last = spans.last, id - last.upperBound <= 8, id - last.lowerBound < Int64(limit) {
+                spans[spans.count - 1] = last.lowerBound...id
+            } else {
+                spans.append(id...id)
+            }
+        }
+        return spans
+    }
+
     // MARK: - Pages
 
     /// By ids: nothing is skipped when rows vanish meanwhile (Stash 2.1).
@@ -123,7 +186,7 @@ struct KindReader<Row: WireRow> {
     private mutating func readByNumber() throws(SyncError) {
         var number = 1
         while true {
-            let request = PageRequest(.number(number), limit: limit)
+            let request = numbered(number, limit: limit)
             switch try page(request) {
             case .success(let page):
                 let found = reading.found
@@ -190,7 +253,7 @@ struct KindReader<Row: WireRow> {
         let parts = [2, 3, 5].first { size.isMultiple(of: $0) } ?? size
         let size = size / parts
         for part in ((number - 1) * parts + 1)...(number * parts) {
-            let request = PageRequest(.number(part), limit: size)
+            let request = numbered(part, limit: size)
             switch try page(request, patiently: size == 1) {
             case .success(let page):
                 try deliver(page)

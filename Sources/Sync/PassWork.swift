@@ -3,21 +3,35 @@ import Stash
 
 /// One pass while it runs.
 struct PassWork {
-    private let synchroniser: Synchroniser
-    private let cancel: Cancellation
+    let synchroniser: Synchroniser
+    let cancel: Cancellation
     private let progress: (SyncProgress) -> Void
     private let derive: () throws -> Void
     private(set) var report: SyncReport
     /// Rows are stored that the derived tables do not know.
     private(set) var isUnderived: Bool
     /// Rows of each kind before the pass.
-    private var rowsBefore: [Kind: Int] = [:]
+    private(set) var rowsBefore: [Kind: Int] = [:]
+    /// When the pass began, in Unix seconds.
+    let startedAt: Int64
+    /// How far each kind was read before, and what the server had when the pass began.
+    var marks: [Kind: Watermark] = [:]
+    var newest: [WireKind: KindState] = [:]
+    var made: [WireKind: KindState] = [:]
+    /// Kinds whose newest row is older than the newest one was.
+    var regressed: Set<Kind> = []
+    /// Things that a whole list lacks, for the first time or again.
+    var vanished: Set<EntityRef> = []
+    /// Rows that have changed although nothing of theirs tells.
+    var demanded: [Kind: Set<Int64>] = [:]
+    var fileMark: Watermark?
+    var latestPlay: WireTime?
 
-    private var instance: InstanceNumber { synchroniser.instance }
-    private var client: StashClient { synchroniser.client }
-    private var index: IndexDatabase { synchroniser.index }
-    private var options: SyncOptions { synchroniser.options }
-    private var courtesy: Courtesy {
+    var instance: InstanceNumber { synchroniser.instance }
+    var client: StashClient { synchroniser.client }
+    var index: IndexDatabase { synchroniser.index }
+    var options: SyncOptions { synchroniser.options }
+    var courtesy: Courtesy {
         let (instance, isAwaited) = (instance, options.isAwaited)
         return Courtesy(isAwaited: { isAwaited(instance) }, cancel: cancel)
     }
@@ -31,6 +45,7 @@ struct PassWork {
         self.progress = progress
         self.derive = derive
         self.report = report
+        startedAt = report.startedAt
         self.isUnderived = isUnderived
     }
 
@@ -42,13 +57,18 @@ struct PassWork {
             let begun = try local { try index.beginPass(instance) }
             pass = begun
             rowsBefore = try local { try index.counts()[instance] ?? [:] }
+            try takeStock()
+            try findChangedFiles()
+            try findPlays()
             for kind in kinds {
                 let start = ContinuousClock.now
                 defer { report.kinds[kind]?.seconds = (ContinuousClock.now - start) / .seconds(1) }
                 try read(kind, in: begun)
                 if kind == .scene { try deriveChanges() }
             }
-            try learnSidecars()
+            try noteFilesAndPlays()
+            // Sizes that could not be learnt are asked for by the larger passes.
+            if options.scope != .incremental || report.changed > 0 { try learnSidecars() }
             try deriveChanges()
         } catch {
             report.error = error
@@ -66,7 +86,7 @@ struct PassWork {
         }
     }
 
-    private func tell(_ stage: SyncProgress.Stage, _ done: Int = 0, _ total: Int = 0) {
+    func tell(_ stage: SyncProgress.Stage, _ done: Int = 0, _ total: Int = 0) {
         progress(SyncProgress(instance: instance, stage: stage, done: done, total: total))
     }
 
@@ -97,6 +117,7 @@ struct PassWork {
             try local { try synchroniser.state.refuseCatalogue(of: instance) }
             throw .otherCatalogue(instance: name ?? "#\(instance.rawValue)", address)
         }
+        if options.force { try local { try index.forgetWatermarks(of: instance) } }
         try local { try synchroniser.state.remember(reading.fingerprint, of: instance, at: address.url) }
     }
 
@@ -125,53 +146,103 @@ struct PassWork {
     private mutating func read<Row: WireRow>(
         _ kind: Kind, in pass: SyncPass, isWhole: Bool = false, records: @escaping ([Row]) -> [MemberRecord]
     ) throws(SyncError) {
-        let index = index
-        var stored = 0
-        var changed = 0
+        let scope = try scope(of: kind)
+        var changes: Changes?
+        do throws(SyncError) {
+            if scope != .full { changes = try self.changes(of: kind, scope) }
+        } catch .server(let error, let address) where error.concernsRows {
+            // Without the list nothing is known of this kind; the others may fare better.
+            report.kinds[kind] = KindReport(problem: "\(error)")
+            report.error = report.error ?? .server(error, address)
+            return
+        }
+        // Groups say what is in them, so that they are understood together only.
+        let readsAll = changes == nil || isWhole && changes?.wanted.isEmpty == false
+        let reading = try readRows(kind, in: pass, isWhole: isWhole, records) { (reader) throws(SyncError) in
+            guard let changes, !readsAll else { return try reader.read() }
+            return try reader.read(
+                changes.wanted, listed: changes.listing.ids, since: changes.isWhole ? nil : changes.since)
+        }
+        try conclude(kind, reading, changes, readsAll: readsAll, in: pass)
+        if scope != .incremental || report.kinds[kind]?.changed ?? 0 > 0 { try findPictures(Row.self, kind, reading) }
+    }
+
+    private mutating func readRows<Row: WireRow>(
+        _ kind: Kind, in pass: SyncPass, isWhole: Bool, _ records: @escaping ([Row]) -> [MemberRecord],
+        _ read: (inout KindReader<Row>) throws(SyncError) -> KindReading
+    ) throws(SyncError) -> KindReading {
+        var stored = KindReport()
         var held: [Row] = []
+        var work = self
         let store = { (rows: [Row]) throws(SyncError) in
-            changed += try local { try index.store(records(rows), in: pass) }
-            stored += rows.count
+            try work.refuseSecondUse(rows, kind)
+            try work.look(at: rows)
+            stored.changed += try local { try work.index.store(records(rows), in: pass) }
+            stored.rows += rows.count
         }
         defer {
-            report.kinds[kind, default: KindReport()].rows = stored
-            report.kinds[kind, default: KindReport()].changed = changed
-            if changed > 0 { isUnderived = true }
+            (demanded, latestPlay) = (work.demanded, work.latestPlay)
+            report.kinds[kind] = stored
+            if stored.changed > 0 { isUnderived = true }
         }
-
         let (instance, progress) = (instance, progress)
         var reader = KindReader<Row>(
-            source: PageSource(client, courtesy), limit: options.pageSize(kind), retry: options.retry,
-            cancel: cancel
+            source: PageSource(client, courtesy), limit: options.pageSize(kind), retry: options.retry, cancel: cancel
         ) { done, total in
             progress(SyncProgress(instance: instance, stage: .rows(kind), done: done, total: total))
         } take: { (rows) throws(SyncError) in
             if isWhole { held += rows } else { try store(rows) }
         }
-        let reading = try reader.read()
+        let reading = try read(&reader)
         if isWhole, reading.reachedEnd { try store(held) }
-        try conclude(kind, reading, in: pass)
-        try findPictures(Row.self, kind, reading)
+        return reading
     }
 
-    private mutating func conclude(_ kind: Kind, _ reading: KindReading, in pass: SyncPass) throws(SyncError) {
-        try local { try index.setAside(reading.setAside, in: pass) }
-        // That everything is gone is no news but a fault, until somebody insists.
-        let isEmptied = reading.found == 0 && rowsBefore[kind, default: 0] > 0 && !options.force
-        // A row that cannot be read is at the server all the same, and must not be taken for missing.
-        let isConclusive = reading.isComplete && reading.setAside.isEmpty && !isEmptied
-        let deletion = try local {
-            try index.finish(kind, in: pass, complete: isConclusive, force: options.force)
+    /// What rows say about others than themselves.
+    private mutating func look(at rows: [some WireRow]) throws(SyncError) {
+        if let scenes = rows as? [WireScene] {
+            for time in scenes.compactMap(\.lastPlayedAt) where time.unixSeconds > latestPlay?.unixSeconds ?? 0 {
+                latestPlay = time
+            }
+        }
+        if let galleries = rows as? [WireGallery], options.scope != .full, marks[.image] != nil || marks[.scene] != nil {
+            try demandMembers(of: galleries)
+        }
+    }
+
+    private mutating func conclude(
+        _ kind: Kind, _ reading: KindReading, _ changes: Changes?, readsAll: Bool, in pass: SyncPass
+    ) throws(SyncError) {
+        let setAside = Set(reading.setAside.compactMap(\.id))
+        let isListed = changes.map { $0.isWhole && $0.listing.isComplete } ?? false
+        try local {
+            var replaced = reading.ids.union(setAside)
+            if isListed, let changes {
+                let known = try index.setAside(of: instance).filter { $0.kind == kind }.compactMap(\.id)
+                replaced.formUnion(Set(known).subtracting(changes.listing.seen))
+            }
+            try index.setAside(reading.setAside, of: kind, insteadOf: readsAll ? nil : replaced, in: pass)
         }
         var found = report.kinds[kind] ?? KindReport()
         found.setAside = reading.setAside.count
-        found.isComplete = reading.isComplete
-        found.missing = deletion.missing
-        found.removed = deletion.removed
-        found.isSuspect = deletion.suspect || (isEmptied && reading.isComplete)
         found.problem = reading.failure.map { "\($0)" }
+        let isRead: Bool
+        if let changes {
+            isRead = reading.failure == nil && changes.listing.isComplete
+                && changes.differing.isSubset(of: reading.ids.union(setAside))
+        } else {
+            isRead = reading.isComplete
+        }
+        found.isComplete = isRead
+        // A row that cannot be read is at the server all the same, and must not be taken for missing: only a list tells.
+        let seen = changes.map { isListed ? $0.listing.seen : nil } ?? (reading.setAside.isEmpty ? reading.ids : nil)
+        if isRead, let seen {
+            let deletion = try local { try index.finish(kind, in: pass, seen: seen, force: options.force) }
+            (found.missing, found.removed, found.isSuspect) = (deletion.missing, deletion.removed, deletion.suspect)
+            if deletion.removed > 0 { isUnderived = true }
+        }
+        if isRead { try note(kind) }
         report.kinds[kind] = found
-        if deletion.removed > 0 { isUnderived = true }
         // The other kinds may fare better; the report says that this one did not.
         if let failure = reading.failure, report.error == nil { report.error = failed(failure) }
     }
@@ -180,14 +251,12 @@ struct PassWork {
     private mutating func findPictures<Row: WireRow>(
         _: Row.Type, _ kind: Kind, _ reading: KindReading
     ) throws(SyncError) {
-        guard [.performer, .studio, .tag, .group].contains(kind), reading.reachedEnd, !reading.ids.isEmpty else {
+        guard [.performer, .studio, .tag, .group].contains(kind), report.kinds[kind]?.isComplete == true else {
             return
         }
-        tell(.pictures(kind), 0, reading.ids.count)
+        tell(.pictures(kind))
         guard let missing = try idsWithoutPicture(Row.self) else { return }
-        let changed = try local {
-            try index.setPictures(reading.ids.subtracting(missing), kind: kind, instance: instance)
-        }
+        let changed = try local { try index.setPictures(missing: missing, kind: kind, instance: instance) }
         if changed { isUnderived = true }
     }
 

@@ -9,6 +9,8 @@ package enum SyncError: Error, Sendable, Equatable {
     /// Under the instance's address is another catalogue than the one that was synced, where the same ids mean other
     /// things: only a person can say what that is about.
     case otherCatalogue(instance: String, ServerAddress)
+    /// The server has gone back to an older state of its database: ids that were given since may be given again.
+    case olderCatalogue(instance: String, ServerAddress)
     /// Another process is syncing the same instance; its result will do as well.
     case busy
     /// What is configured for the instance cannot be used.
@@ -24,16 +26,24 @@ package enum SyncError: Error, Sendable, Equatable {
         case .busy, .local: true
         case .server(.unauthorised, _), .server(.tls, _), .server(.tripwire, _): false
         case .server: true
-        case .tooOld, .otherCatalogue, .configuration, .cancelled: false
+        case .tooOld, .otherCatalogue, .olderCatalogue, .configuration, .cancelled: false
         }
     }
 }
 
 extension SyncError {
+    /// Ids of the server may mean something else than they did: no file may be read by them.
+    package var isAboutCatalogue: Bool {
+        switch self {
+        case .otherCatalogue, .olderCatalogue: true
+        default: false
+        }
+    }
+
     /// What the end of a pass or a question says about the server: whether it can be worked with; nil when nothing.
     static func provesUp(_ error: SyncError?) -> Bool? {
         switch error {
-        case nil, .tooOld, .otherCatalogue: true
+        case nil, .tooOld, .otherCatalogue, .olderCatalogue: true
         case .server(.cancelled, _), .busy, .configuration, .local, .cancelled: nil
         case .server(.timedOut, _): false
         case .server(let error, _): error.concernsRows
@@ -55,6 +65,11 @@ extension SyncError: CustomStringConvertible {
             removed; if it is another server, give '\(name)' back its address with `peekfs instance set \(name) --url URL` and \
             add this one with `peekfs instance add`; if it is the same one and its things have the ids that they had, confirm \
             that with `peekfs sync \(name) --force`
+            """
+        case .olderCatalogue(let name, let address):
+            """
+            \(address) has gone back to an older state of its library, as when a backup is restored: what was synced since is \
+            kept as it is; if that is right, take over what the server has now with `peekfs sync \(name) --force`
             """
         case .busy: "another peekfs process is syncing this instance"
         case .configuration(let reason): reason

@@ -94,6 +94,17 @@ package struct SyncReport: Sendable, Equatable {
     }
 }
 
+/// How much of a server a pass looks at.
+package enum SyncScope: Sendable, Hashable {
+    /// Every row is read: also what leaves no trace in any time, such as a renamed folder (Stash 3.2).
+    case full
+    /// What was changed since the last pass, by the server's own times; its cost does not depend on the size of the library.
+    /// Kinds that were never read to their end are read whole.
+    case incremental
+    /// The id and time of every row, and whole those that differ: it finds what has gone and what the times have hidden.
+    case sweep
+}
+
 /// How a pass goes about it. Every number can be changed, so that tests need no thousands of rows.
 package struct SyncOptions: Sendable {
     /// Rows of a page. Scenes carry eight relations each, one query a row and relation at the server; images few; the
@@ -107,7 +118,11 @@ package struct SyncOptions: Sendable {
     package var retry = Retry.page
     /// Sidecars asked for at once: what a server can answer at a time belongs to people (Stash 7).
     package var parallelSidecars = 2
-    /// Removes also when more than a fifth of a kind would vanish, and takes what is found for the instance's catalogue.
+    /// How much is looked at.
+    package var scope = SyncScope.full
+    /// Kinds of up to so many rows are swept by incremental passes too when the server counts another number of rows.
+    package var sweptAtOnce: Int64 = 10_000
+    /// Removes also when more than a fifth of a kind would vanish, and takes what is found for the instance's catalogue; every row is read.
     package var force = false
     /// Why the pass runs; it is remembered with what came of it.
     package var occasion = PassOccasion.request

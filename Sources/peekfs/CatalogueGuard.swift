@@ -30,7 +30,7 @@ final class CatalogueGuard: Sendable {
     /// Takes what came of a pass; called on the thread of the instance's syncs.
     func note(_ report: SyncReport) {
         let number = report.instance
-        if case .otherCatalogue = report.error {
+        if report.error?.isAboutCatalogue == true {
             guard withhold(number) else { return }
             media.setServer(number.rawValue, nil)
             forgetContent(number)

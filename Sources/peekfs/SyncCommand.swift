@@ -22,6 +22,8 @@ struct SyncCommand: ParsableCommand {
             before.
             """)
     var force = false
+    @Flag(help: "Read everything again, instead of what has changed.")
+    var full = false
     @OptionGroup var location: LocationOptions
 
     func run() throws {
@@ -48,6 +50,7 @@ struct SyncCommand: ParsableCommand {
         defer { engine.stop() }
         var options = SyncOptions()
         options.force = force
+        options.scope = full ? .full : .incremental
         let board = ProgressBoard(instances.map(\.name))
         let passes = try instances.map { instance in
             let synchroniser = Synchroniser(

@@ -31,7 +31,10 @@ final class Sandbox {
     func sync(_ instance: InstanceNumber, _ records: [MemberRecord], force: Bool = false) throws -> [DeletionReport] {
         let pass = try index.beginPass(instance)
         _ = try index.store(records, in: pass)
-        let reports = try Kind.allCases.map { try index.finish($0, in: pass, complete: true, force: force) }
+        let reports = try Kind.allCases.map { kind in
+            let seen = Set(records.map(\.ref).filter { $0.kind == kind }.map(\.id))
+            return try index.finish(kind, in: pass, seen: seen, force: force)
+        }
         try index.endPass(pass, error: nil)
         try Derivation(state: state, index: index).run()
         return reports

@@ -78,12 +78,11 @@ import Testing
     }
 
     @Test(arguments: Generation.allCases)
-    func `an older backup, edits, new rows and another clock are the same server`(generation: Generation) throws {
+    func `edits, new rows, deletions and another clock are the same server`(generation: Generation) throws {
         let fake = try start(generation)
         defer { fake.stop() }
         let rig = try Rig()
         #expect(try rig.sync(fake.url).error == nil)
-        let backup = fake.catalogue.backup()
         fake.catalogue.setUTCOffset(7200)
         for number in 0..<5 {
             fake.catalogue.create(.scene) { $0.title = "new \(number)" }
@@ -92,12 +91,54 @@ import Testing
         fake.catalogue.edit(.scene, 1) { $0.title = "Another title" }
         fake.catalogue.destroy(.scene, Array(2...12))
         #expect(try rig.sync(fake.url).error == nil)
+        fake.catalogue.setClock(2_000_000_000)
+        let id = fake.catalogue.create(.scene) { $0.title = "newer" }
+        fake.catalogue.destroy(.tag, fake.catalogue.ids(.tag).suffix(3))
+        #expect(try rig.sync(fake.url).error == nil)
+        fake.catalogue.destroy(.scene, [id])
+        #expect(try rig.sync(fake.url).error == nil, "that the newest are gone is no news of that kind")
+    }
+
+    @Test(arguments: Generation.allCases, [SyncScope.full, .incremental, .sweep])
+    func `a restored older backup is reported and changes nothing until a person confirms it`(
+        generation: Generation, scope: SyncScope
+    ) throws {
+        let fake = try start(generation)
+        defer { fake.stop() }
+        let rig = try Rig()
+        #expect(try rig.sync(fake.url).error == nil)
+        let backup = fake.catalogue.backup()
+        fake.catalogue.create(.scene) { $0.title = "new" }
+        fake.catalogue.edit(.scene, 1) { $0.title = "Another title" }
+        #expect(try rig.sync(fake.url).error == nil)
+        let before = try rig.dump()
         fake.catalogue.restore(backup)
+        try expectOlder(rig, fake, scope, before)
+        // The id is given again, to something else.
         fake.catalogue.setClock(2_000_000_000)
         fake.catalogue.create(.scene) { $0.title = "under an id that was used before" }
-        let report = try rig.sync(fake.url)
-        #expect(report.error == nil)
-        #expect(try rig.ids(.scene).isSuperset(of: fake.catalogue.ids(.scene).map(Int64.init)))
+        try expectOlder(rig, fake, scope, before)
+        for _ in 0..<2 { #expect(try rig.sync(fake.url, options: Rig.options(force: true)).error == nil) }
+        #expect(try rig.sync(fake.url, options: options(scope)).error == nil)
+        let fresh = try Rig()
+        #expect(try fresh.sync(fake.url).error == nil)
+        #expect(try rig.dump() == fresh.dump())
+    }
+
+    private func options(_ scope: SyncScope) -> SyncOptions {
+        var options = Rig.options()
+        options.scope = scope
+        return options
+    }
+
+    private func expectOlder(_ rig: Rig, _ fake: FakeStash, _ scope: SyncScope, _ before: [String]) throws {
+        let report = try rig.sync(fake.url, options: options(scope))
+        guard case .olderCatalogue("server 1", _) = report.error else {
+            Issue.record("\(String(describing: report.error))")
+            return
+        }
+        #expect(report.error.map { "\($0)" }?.contains("peekfs sync server 1 --force") == true)
+        #expect(try rig.dump() == before)
     }
 
     @Test func `what is found is remembered before the first row is read`() throws {

@@ -1,0 +1,228 @@
+import Foundation
+import GRDB
+
+/// What can be asked for what has changed since.
+package enum ChangeSource: Sendable, Hashable {
+    case kind(Kind)
+    /// Files, which are rewritten and moved without their scenes and images being touched (Stash 3.2).
+    case files
+    /// Plays, which touch nothing either.
+    case plays
+
+    var rawValue: Int64 {
+        switch self {
+        case .kind(let kind): kind.rawValue
+        case .files: 100
+        case .plays: 101
+        }
+    }
+}
+
+/// How far a source of changes was read: all that its server had written by then is in the index.
+package struct Watermark: Sendable, Equatable {
+    /// The greatest time that the server had given to a row, in its own text (Stash 3.1).
+    package var text: String
+    /// The same in Unix seconds.
+    package var modified: Int64
+    /// When this text was met first, in Unix seconds of this machine.
+    package var noted: Int64
+    /// Rows of that second were read when it was surely over: the server cannot change one of them and leave its text alone.
+    package var isSettled: Bool
+    /// The greatest id that was seen.
+    package var greatestID: Int64
+
+    package init(text: String, modified: Int64, noted: Int64, isSettled: Bool, greatestID: Int64) {
+        self.text = text
+        self.modified = modified
+        self.noted = noted
+        self.isSettled = isSettled
+        self.greatestID = greatestID
+    }
+}
+
+/// So much of a kind seems to be gone that nothing was removed.
+package struct Suspicion: Sendable, Equatable {
+    package let kind: Kind
+    package let missing: Int
+    /// Rows of the kind in the index, the missing ones included.
+    package let total: Int
+    /// Since when, in Unix seconds.
+    package let since: Int64
+}
+
+extension IndexDatabase {
+    // MARK: - How far
+
+    /// nil before the first whole reading.
+    package func watermark(_ source: ChangeSource, of instance: InstanceNumber) throws -> Watermark? {
+        try pool.read { db in
+            try Row.fetchOne(
+                db, sql: "SELECT * FROM watermark WHERE instance = ? AND source = ?",
+                arguments: [instance.rawValue, source.rawValue]
+            ).map {
+                Watermark(
+                    text: $0["text"], modified: $0["modified"], noted: $0["noted"], isSettled: $0["settled"],
+                    greatestID: $0["greatest"])
+            }
+        }
+    }
+
+    /// Remembers that everything up to there was read.
+    package func setWatermark(_ mark: Watermark, _ source: ChangeSource, of instance: InstanceNumber) throws {
+        guard try watermark(source, of: instance) != mark else { return }
+        try pool.write { db in
+            try db.execute(
+                sql: """
+                    INSERT OR REPLACE INTO watermark (instance, source, text, modified, noted, settled, greatest)
+                    VALUES (?, ?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [
+                    instance.rawValue, source.rawValue, mark.text, mark.modified, mark.noted, mark.isSettled,
+                    mark.greatestID,
+                ])
+        }
+    }
+
+    /// Forgets how far everything was read: the next pass reads it whole.
+    package func forgetWatermarks(of instance: InstanceNumber) throws {
+        try pool.write { db in
+            try db.execute(sql: "DELETE FROM watermark WHERE instance = ?", arguments: [instance.rawValue])
+        }
+    }
+
+    // MARK: - What differs
+
+    /// Which of these rows are not known as they are now, and how many of them are not known at all.
+    ///
+    /// - Parameters:
+    ///   - rows: Ids and the server's `updated_at` texts.
+    ///   - since: Rows that were changed at this moment or later, in Unix seconds, are taken for changed even under an
+    ///     equal text, which has whole seconds only; nil when there are none such.
+    package func differing(
+        _ rows: [(id: Int64, updatedAt: String)], kind: Kind, instance: InstanceNumber, since: Int64?
+    ) throws -> (changed: Set<Int64>, unknown: Int) {
+        try pool.read { db in
+            let statement = try db.cachedStatement(
+                sql: "SELECT updated_at, modified FROM member WHERE instance = ? AND kind = ? AND id = ?")
+            var changed: Set<Int64> = []
+            var unknown = 0
+            for row in rows {
+                let known = try Row.fetchOne(statement, arguments: [instance.rawValue, kind.rawValue, row.id])
+                guard let known else {
+                    unknown += 1
+                    changed.insert(row.id)
+                    continue
+                }
+                let isFresh = since.map { known["modified"] >= $0 } ?? false
+                if isFresh || known["updated_at"] != row.updatedAt { changed.insert(row.id) }
+            }
+            return (changed, unknown)
+        }
+    }
+
+    /// Whether one of these rows is known as it was later than that, in Unix seconds.
+    package func hasNewer(
+        than rows: [(id: Int64, at: Int64)], kind: Kind, instance: InstanceNumber
+    ) throws -> Bool {
+        try pool.read { db in
+            let statement = try db.cachedStatement(
+                sql: "SELECT 1 FROM member WHERE instance = ? AND kind = ? AND id = ? AND modified > ?")
+            return try rows.contains { row in
+                try Int.fetchOne(statement, arguments: [instance.rawValue, kind.rawValue, row.id, row.at]) != nil
+            }
+        }
+    }
+
+    /// Makes known rows differ from whatever the server has: the next pass that lists them reads them.
+    package func markStale(_ ids: Set<Int64>, kind: Kind, instance: InstanceNumber) throws {
+        guard !ids.isEmpty else { return }
+        try pool.write { db in
+            for id in ids { try Self.markStale(EntityRef(instance: instance, kind: kind, id: id), db) }
+        }
+    }
+
+    static func markStale(_ ref: EntityRef, _ db: Database) throws {
+        try db.cachedStatement(
+            sql: "UPDATE member SET updated_at = '', digest = 0 WHERE instance = ? AND kind = ? AND id = ?"
+        ).execute(arguments: [ref.instance.rawValue, ref.kind.rawValue, ref.id])
+    }
+
+    /// Whose files are not known as they are now. Files that nobody is known to have come with what has them.
+    ///
+    /// - Parameter files: Ids and the server's texts; without a text a file is taken for changed.
+    package func owners(
+        ofChanged files: [(id: Int64, updatedAt: String?)], instance: InstanceNumber
+    ) throws -> [Kind: Set<Int64>] {
+        try pool.read { db in
+            let statement = try db.cachedStatement(
+                sql: "SELECT kind, id, updated_at FROM file WHERE instance = ? AND file_id = ?")
+            var owners: [Kind: Set<Int64>] = [:]
+            for file in files {
+                for row in try Row.fetchAll(statement, arguments: [instance.rawValue, file.id]) {
+                    guard row["updated_at"] != file.updatedAt, let kind = Kind(rawValue: row["kind"]) else { continue }
+                    owners[kind, default: []].insert(row["id"])
+                }
+            }
+            return owners
+        }
+    }
+
+    /// The things of a kind that are linked to one of these.
+    package func carriers(_ kind: Kind, of targets: Set<EntityRef>, instance: InstanceNumber) throws -> Set<Int64> {
+        let ids = Dictionary(grouping: targets.filter { $0.instance == instance }, by: \.kind)
+        guard !ids.isEmpty else { return [] }
+        return try pool.read { db in
+            var found: Set<Int64> = []
+            for (target, refs) in ids {
+                let wanted = Set(refs.map(\.id))
+                let rows = try Row.fetchCursor(
+                    db, sql: "SELECT from_id, to_id FROM edge WHERE instance = ? AND from_kind = ? AND to_kind = ?",
+                    arguments: [instance.rawValue, kind.rawValue, target.rawValue])
+                while let row = try rows.next() {
+                    if wanted.contains(row["to_id"]) { found.insert(row["from_id"]) }
+                }
+            }
+            return found
+        }
+    }
+
+    /// The ids of a kind that are not among these.
+    package func missing(_ kind: Kind, of instance: InstanceNumber, seen: Set<Int64>) throws -> Set<Int64> {
+        try pool.read { db in try Self.missing(kind, instance, seen, db) }
+    }
+
+    static func missing(
+        _ kind: Kind, _ instance: InstanceNumber, _ seen: Set<Int64>, _ db: Database
+    ) throws -> Set<Int64> {
+        var missing: Set<Int64> = []
+        let ids = try Int64.fetchCursor(
+            db, sql: "SELECT id FROM member WHERE instance = ? AND kind = ?",
+            arguments: [instance.rawValue, kind.rawValue])
+        while let id = try ids.next() {
+            if !seen.contains(id) { missing.insert(id) }
+        }
+        return missing
+    }
+
+    /// Whether it is hard to believe that so many of so many are gone: more than a fifth, or all. Up to five may go, for a
+    /// fifth of a handful is nothing.
+    package static func isTooMuch(_ missing: Int, of total: Int) -> Bool {
+        missing > max(5, total / 5) || (missing > 0 && missing == total)
+    }
+
+    // MARK: - What is suspect
+
+    /// The kinds of an instance that seem to be gone to a large part and are kept.
+    package func suspicions(of instance: InstanceNumber) throws -> [Suspicion] {
+        try pool.read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT kind, missing, total, since FROM suspicion WHERE instance = ? ORDER BY kind",
+                arguments: [instance.rawValue]
+            ).compactMap { row in
+                Kind(rawValue: row["kind"]).map {
+                    Suspicion(kind: $0, missing: row["missing"], total: row["total"], since: row["since"])
+                }
+            }
+        }
+    }
+}
