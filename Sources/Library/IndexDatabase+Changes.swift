@@ -83,10 +83,18 @@ extension IndexDatabase {
         }
     }
 
-    /// Forgets how far everything was read: the next pass reads it whole.
-    package func forgetWatermarks(of instance: InstanceNumber) throws {
+    /// Begins to read an instance's server under an address. How far everything was read is forgotten when that was under
+    /// another address, where another catalogue may be that a person has confirmed, or when it is taken for another one.
+    package func begin(_ instance: InstanceNumber, at address: String, anew: Bool) throws {
+        let key = "address-\(instance.rawValue)"
+        let known = try pool.read { db in
+            try String.fetchOne(db, sql: "SELECT value FROM setting WHERE key = ?", arguments: [key])
+        }
+        guard anew || known != address else { return }
         try pool.write { db in
             try db.execute(sql: "DELETE FROM watermark WHERE instance = ?", arguments: [instance.rawValue])
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)", arguments: [key, address])
         }
     }
 

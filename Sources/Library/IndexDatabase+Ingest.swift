@@ -126,21 +126,24 @@ extension IndexDatabase {
         }
     }
 
-    /// Says which things of a kind have no real picture (Stash 4.4: they answer 200 with a default). The others have one.
+    /// Says which things of a kind have no real picture (Stash 4.4: they answer 200 with a default).
     ///
+    /// - Parameters:
+    ///   - ids: Those without.
+    ///   - seen: What it is about: those of them that are not in `ids` have a picture.
     /// - Returns: Whether anything changed.
-    package func setPictures(missing ids: Set<Int64>, kind: Kind, instance: InstanceNumber) throws -> Bool {
+    package func setPictures(missing ids: Set<Int64>, among seen: Set<Int64>, kind: Kind, instance: InstanceNumber) throws -> Bool {
         try pool.write { db in
             var changed = false
             let rows = try Row.fetchAll(
-                db, sql: "SELECT id, has_picture FROM member WHERE instance = ? AND kind = ? AND missed = 0",
+                db, sql: "SELECT id, has_picture FROM member WHERE instance = ? AND kind = ?",
                 arguments: [instance.rawValue, kind.rawValue])
             let statement = try db.cachedStatement(
                 sql: "UPDATE member SET has_picture = ? WHERE instance = ? AND kind = ? AND id = ?")
             for row in rows {
                 let id: Int64 = row["id"]
                 let has = !ids.contains(id)
-                guard has != (row["has_picture"] as Bool) else { continue }
+                guard seen.contains(id), has != (row["has_picture"] as Bool) else { continue }
                 changed = true
                 try statement.execute(arguments: [has, instance.rawValue, kind.rawValue, id])
                 if !has { try Self.dropSidecars(EntityRef(instance: instance, kind: kind, id: id), [.picture], db) }

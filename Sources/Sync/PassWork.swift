@@ -117,7 +117,7 @@ struct PassWork {
             try local { try synchroniser.state.refuseCatalogue(of: instance) }
             throw .otherCatalogue(instance: name ?? "#\(instance.rawValue)", address)
         }
-        if options.force { try local { try index.forgetWatermarks(of: instance) } }
+        try local { try index.begin(instance, at: address.url, anew: options.force) }
         try local { try synchroniser.state.remember(reading.fingerprint, of: instance, at: address.url) }
     }
 
@@ -164,7 +164,9 @@ struct PassWork {
                 changes.wanted, listed: changes.listing.ids, since: changes.isWhole ? nil : changes.since)
         }
         try conclude(kind, reading, changes, readsAll: readsAll, in: pass)
-        if scope != .incremental || report.kinds[kind]?.changed ?? 0 > 0 { try findPictures(Row.self, kind, reading) }
+        if scope != .incremental || report.kinds[kind]?.changed ?? 0 > 0 {
+            try findPictures(Row.self, kind, among: reading.ids.union(changes?.listing.seen ?? []))
+        }
     }
 
     private mutating func readRows<Row: WireRow>(
@@ -249,14 +251,15 @@ struct PassWork {
 
     /// Finds out which things have a picture of their own: for the others the server answers something as well.
     private mutating func findPictures<Row: WireRow>(
-        _: Row.Type, _ kind: Kind, _ reading: KindReading
+        _: Row.Type, _ kind: Kind, among seen: Set<Int64>
     ) throws(SyncError) {
-        guard [.performer, .studio, .tag, .group].contains(kind), report.kinds[kind]?.isComplete == true else {
+        guard [.performer, .studio, .tag, .group].contains(kind), report.kinds[kind]?.isComplete == true, !seen.isEmpty
+        else {
             return
         }
         tell(.pictures(kind))
         guard let missing = try idsWithoutPicture(Row.self) else { return }
-        let changed = try local { try index.setPictures(missing: missing, kind: kind, instance: instance) }
+        let changed = try local { try index.setPictures(missing: missing, among: seen, kind: kind, instance: instance) }
         if changed { isUnderived = true }
     }
 

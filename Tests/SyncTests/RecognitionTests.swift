@@ -117,7 +117,9 @@ import Testing
         // The id is given again, to something else.
         fake.catalogue.setClock(2_000_000_000)
         fake.catalogue.create(.scene) { $0.title = "under an id that was used before" }
-        try expectOlder(rig, fake, scope, before)
+        // Rows that are the same things may have been read by then; this one is not taken for what it was.
+        try expectOlder(rig, fake, scope)
+        #expect(try rig.ids(.scene, where: "title = 'new'") == [25])
         for _ in 0..<2 { #expect(try rig.sync(fake.url, options: Rig.options(force: true)).error == nil) }
         #expect(try rig.sync(fake.url, options: options(scope)).error == nil)
         let fresh = try Rig()
@@ -131,14 +133,14 @@ import Testing
         return options
     }
 
-    private func expectOlder(_ rig: Rig, _ fake: FakeStash, _ scope: SyncScope, _ before: [String]) throws {
+    private func expectOlder(_ rig: Rig, _ fake: FakeStash, _ scope: SyncScope, _ before: [String]? = nil) throws {
         let report = try rig.sync(fake.url, options: options(scope))
         guard case .olderCatalogue("server 1", _) = report.error else {
             Issue.record("\(String(describing: report.error))")
             return
         }
         #expect(report.error.map { "\($0)" }?.contains("peekfs sync server 1 --force") == true)
-        #expect(try rig.dump() == before)
+        if let before { #expect(try rig.dump() == before) }
     }
 
     @Test func `what is found is remembered before the first row is read`() throws {
