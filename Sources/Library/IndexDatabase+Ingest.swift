@@ -97,17 +97,18 @@ extension IndexDatabase {
                 db, sql: "SELECT id FROM member WHERE instance = ? AND kind = ? AND missed > 0", arguments: key)
             let count = try db.cachedStatement(
                 sql: "UPDATE member SET missed = missed + 1 WHERE instance = ? AND kind = ? AND id = ?")
-            // That everything is gone is a fault and says nothing of any row, until somebody insists.
-            for id in missing where !seen.isEmpty || force { try count.execute(arguments: [pass.instance.rawValue, kind.rawValue, id]) }
+            // That everything is gone is a fault and says nothing of any row.
+            for id in missing where !seen.isEmpty { try count.execute(arguments: [pass.instance.rawValue, kind.rawValue, id]) }
             let clear = try db.cachedStatement(
                 sql: "UPDATE member SET missed = 0 WHERE instance = ? AND kind = ? AND id = ?")
             for id in doubted where !missing.contains(id) {
                 try clear.execute(arguments: [pass.instance.rawValue, kind.rawValue, id])
             }
-            // Until the second pass agrees; of an answer that is hard to believe, none does.
-            let gone = missing.intersection(doubted)
+            // A second pass has to agree, or a person where so much is gone that no pass is believed.
+            let isTooMuch = Self.isTooMuch(missing.count, of: total)
+            let gone = isTooMuch && force ? missing : missing.intersection(doubted)
             var report = DeletionReport(missing: missing.count - gone.count)
-            if Self.isTooMuch(missing.count, of: total), !force {
+            if isTooMuch, !force {
                 report.missing = missing.count
                 report.suspect = true
                 try db.execute(

@@ -13,7 +13,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(60))) struct ConvergenceTests {
     /// How many histories; a longer run is asked for by the environment.
     private static let histories =
-        ProcessInfo.processInfo.environment["PEEKFS_HISTORIES"].flatMap { UInt64($0) } ?? 40
+        ProcessInfo.processInfo.environment["PEEKFS_HISTORIES"].flatMap { UInt64($0) } ?? 20
     private static let firstSeed =
         ProcessInfo.processInfo.environment["PEEKFS_SEED"].flatMap { UInt64($0) } ?? 1
 
