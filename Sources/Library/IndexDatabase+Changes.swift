@@ -100,12 +100,9 @@ extension IndexDatabase {
 
     // MARK: - What differs
 
-    /// Which of these rows are not known as they are now, and how many of them are not known at all.
-    ///
-    /// - Parameters:
-    ///   - rows: Ids and the server's `updated_at` texts.
-    ///   - since: Rows that were changed at this moment or later, in Unix seconds, are taken for changed even under an
-    ///     equal text, which has whole seconds only; nil when there are none such.
+    /// Which of these rows, ids with the server's `updated_at` texts, are not known as they are now, and how many of them
+    /// are not known at all. Rows that were changed in Unix second `since` or later are taken for changed even under an
+    /// equal text, which has whole seconds only; nil when there are none such.
     package func differing(
         _ rows: [(id: Int64, updatedAt: String)], kind: Kind, instance: InstanceNumber, since: Int64?
     ) throws -> (changed: Set<Int64>, unknown: Int) {
@@ -155,9 +152,8 @@ extension IndexDatabase {
         ).execute(arguments: [ref.instance.rawValue, ref.kind.rawValue, ref.id])
     }
 
-    /// Whose files are not known as they are now. Files that nobody is known to have come with what has them.
-    ///
-    /// - Parameter files: Ids and the server's texts; without a text a file is taken for changed.
+    /// Whose files, ids with the server's texts, are not known as they are now; without a text a file is taken for changed.
+    /// Files that nobody is known to have come with what has them.
     package func owners(
         ofChanged files: [(id: Int64, updatedAt: String?)], instance: InstanceNumber
     ) throws -> [Kind: Set<Int64>] {

@@ -81,8 +81,7 @@ extension IndexDatabase {
 
     /// Ends a kind: what a pass that read everything did not see is counted as missing, and removed when two such passes
     /// agree. When too much is missing nothing is removed and that is remembered, unless `force` says that it is true.
-    ///
-    /// - Parameter seen: The ids that the server has. Only a pass that got all that the server counts may call this.
+    /// `seen` are the ids that the server has: only a pass that got all that the server counts may call this.
     package func finish(_ kind: Kind, in pass: SyncPass, seen: Set<Int64>, force: Bool) throws -> DeletionReport {
         try pool.write { db in
             let key: StatementArguments = [pass.instance.rawValue, kind.rawValue]
@@ -98,7 +97,9 @@ extension IndexDatabase {
             let count = try db.cachedStatement(
                 sql: "UPDATE member SET missed = missed + 1 WHERE instance = ? AND kind = ? AND id = ?")
             // That everything is gone is a fault and says nothing of any row.
-            for id in missing where !seen.isEmpty { try count.execute(arguments: [pass.instance.rawValue, kind.rawValue, id]) }
+            for id in missing where !seen.isEmpty {
+                try count.execute(arguments: [pass.instance.rawValue, kind.rawValue, id])
+            }
             let clear = try db.cachedStatement(
                 sql: "UPDATE member SET missed = 0 WHERE instance = ? AND kind = ? AND id = ?")
             for id in doubted where !missing.contains(id) {
@@ -128,12 +129,12 @@ extension IndexDatabase {
     }
 
     /// Says which things of a kind have no real picture (Stash 4.4: they answer 200 with a default).
+    /// Those among `seen` that are not in `ids` have one; of others nothing is said.
     ///
-    /// - Parameters:
-    ///   - ids: Those without.
-    ///   - seen: What it is about: those of them that are not in `ids` have a picture.
     /// - Returns: Whether anything changed.
-    package func setPictures(missing ids: Set<Int64>, among seen: Set<Int64>, kind: Kind, instance: InstanceNumber) throws -> Bool {
+    package func setPictures(missing ids: Set<Int64>, among seen: Set<Int64>, kind: Kind, instance: InstanceNumber)
+        throws -> Bool
+    {
         try pool.write { db in
             var changed = false
             let rows = try Row.fetchAll(

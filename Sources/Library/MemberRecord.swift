@@ -57,7 +57,8 @@ package struct FileRecord: Sendable, Equatable {
 
     package init(
         path: String, basename: String, size: Int64, modified: Int64, duration: Double? = nil, width: Int64? = nil,
-        height: Int64? = nil, oshash: String? = nil, md5: String? = nil, phash: String? = nil, isInArchive: Bool = false,
+        height: Int64? = nil, oshash: String? = nil, md5: String? = nil, phash: String? = nil,
+        isInArchive: Bool = false,
         id: Int64? = nil, updatedAt: String? = nil
     ) {
         self.id = id

@@ -106,7 +106,8 @@ extension StashClient {
     }
 
     /// One page of the ids of files, by the numbers of pages. Only where `Capabilities.hasFindFiles`.
-    package func files(_ request: PageRequest, cancel: Cancellation = Cancellation()) throws(StashError) -> Page<IDRow> {
+    package func files(_ request: PageRequest, cancel: Cancellation = Cancellation()) throws(StashError) -> Page<IDRow>
+    {
         try find(try queries(cancel).files, request.variables(for: nil), cancel) { row, id in
             guard let id else { return .failure(RowFault(reason: "its id is not a positive number")) }
             return .success(IDRow(id: id, updatedAt: row["updated_at"]?.string ?? ""))

@@ -98,12 +98,8 @@ struct KindReader<Row: WireRow> {
         return reading
     }
 
-    /// Reads these rows, and what lies between them.
-    ///
-    /// - Parameters:
-    ///   - wanted: The ids.
-    ///   - listed: All ids in the order of pages, where pages have numbers.
-    ///   - since: What `listed` was restricted to.
+    /// Reads these rows, and what lies between them. `listed` are all ids in the order of pages, where pages have numbers;
+    /// `since` is what that list was restricted to. Throws like `read()`.
     mutating func read(
         _ wanted: Set<Int64>, listed: [Int64], since: String?
     ) throws(SyncError) -> KindReading {

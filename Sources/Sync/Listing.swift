@@ -26,8 +26,8 @@ struct ListingReader {
     let page: (PageRequest) throws(StashError) -> Page<IDRow>
     let count: (String?) throws(StashError) -> Int64
 
-    /// - Parameter take: Receives each page.
-    /// - Throws: Every failure: in these rows there is nothing that could fail for one of them.
+    /// Lists everything; `take` receives each page. Every failure is thrown: in these rows there is nothing that could fail
+    /// for one of them.
     func read(take: ([IDRow]) throws(SyncError) -> Void) throws(SyncError) -> Listing {
         var listing = Listing()
         listing.countBefore = try asked { () throws(StashError) in try count(since) }

@@ -29,9 +29,7 @@ extension Watermark {
     /// What to ask for: an offset-less time of the server's wall clock. nil when the text is no time.
     ///
     /// A row from the future, made when the server's clock was wrong, must not hide what is written until then: the mark
-    /// counts for no more than the present.
-    ///
-    /// - Parameter now: Unix seconds.
+    /// counts for no more than the present, which is given in Unix seconds.
     func since(now: Int64) -> String? {
         guard let time = WireTime(text) else { return nil }
         return time.wallClock(earlierBy: Self.overlap + max(0, time.unixSeconds - now))

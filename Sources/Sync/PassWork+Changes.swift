@@ -92,7 +92,8 @@ extension PassWork {
         let since = scope == .sweep ? nil : mark?.since(now: startedAt)
         var changes = try compare(kind, since: since, mark)
         changes.demanded = demanded[kind] ?? []
-        changes.demanded.formUnion(try local { try index.setAside(of: instance) }.filter { $0.kind == kind }.compactMap(\.id))
+        changes.demanded.formUnion(
+            try local { try index.setAside(of: instance) }.filter { $0.kind == kind }.compactMap(\.id))
         changes.demanded.formUnion(try local { try index.carriers(kind, of: vanished, instance: instance) })
         if !changes.isWhole, try isWholeNeeded(kind, changes) {
             let demanded = changes.demanded
@@ -141,7 +142,8 @@ extension PassWork {
         _ kind: Kind, since: String?, take: ([IDRow]) throws(SyncError) -> Void
     ) throws(SyncError) -> Listing {
         tell(.rows(kind))
-        return try ListingReader(WireKind(kind), of: client, since: since, options, courtesy).read { rows throws(SyncError) in
+        return try ListingReader(WireKind(kind), of: client, since: since, options, courtesy).read {
+            rows throws(SyncError) in
             guard !cancel.isCancelled else { throw .cancelled }
             try take(rows)
         }

@@ -207,7 +207,8 @@ struct PassWork {
                 latestPlay = time
             }
         }
-        if let galleries = rows as? [WireGallery], options.scope != .full, marks[.image] != nil || marks[.scene] != nil {
+        if let galleries = rows as? [WireGallery], options.scope != .full, marks[.image] != nil || marks[.scene] != nil
+        {
             try demandMembers(of: galleries)
         }
     }
@@ -230,7 +231,8 @@ struct PassWork {
         found.problem = reading.failure.map { "\($0)" }
         let isRead: Bool
         if let changes {
-            isRead = reading.failure == nil && changes.listing.isComplete
+            isRead =
+                reading.failure == nil && changes.listing.isComplete
                 && changes.differing.isSubset(of: reading.ids.union(setAside))
         } else {
             isRead = reading.isComplete

@@ -1,13 +1,14 @@
-import class FakeStash.Catalogue
-import class FakeStash.FakeStash
-import enum FakeStash.Kind
-import struct FakeStash.Fault
-import struct FakeStash.GroupPlace
 import Foundation
 import Library
 import Stash
 import Sync
 import Testing
+
+import class FakeStash.Catalogue
+import class FakeStash.FakeStash
+import struct FakeStash.Fault
+import struct FakeStash.GroupPlace
+import enum FakeStash.Kind
 
 /// Whatever happens at a server, and however its answers fail meanwhile: in the end the index has what a fresh one has.
 @Suite(.serialized, .timeLimit(.minutes(60))) struct ConvergenceTests {
@@ -70,7 +71,8 @@ private struct History {
         // The first finds and doubts, the second is sure, and a third finds what the removed ones were linked to.
         for _ in 0..<3 {
             var report = try rig.sync(fake.url, options: options(isHidden ? .full : .sweep))
-            log.append("at last \(report.error.map { "\($0)" } ?? "\(report.changed) changed, \(report.removed) removed")")
+            log.append(
+                "at last \(report.error.map { "\($0)" } ?? "\(report.changed) changed, \(report.removed) removed")")
             if report.error != nil || !report.suspects.isEmpty {
                 report = try rig.sync(fake.url, options: Rig.options(force: true))
                 log.append("forced \(report.error.map { "\($0)" } ?? "")")
@@ -81,7 +83,8 @@ private struct History {
         guard report.error == nil else { return ["the fresh pass failed: \(report.error.map { "\($0)" } ?? "")"] }
         let (have, want) = (Set(try rig.dump()), Set(try fresh.dump()))
         guard have != want else { return [] }
-        return log + have.subtracting(want).sorted().map { "has   " + $0 } + want.subtracting(have).sorted().map { "lacks " + $0 }
+        return log + have.subtracting(want).sorted().map { "has   " + $0 }
+            + want.subtracting(have).sorted().map { "lacks " + $0 }
     }
 
     private func options(_ scope: SyncScope) -> SyncOptions {
@@ -100,9 +103,11 @@ private struct History {
                     skip: Int.random(in: 0..<40, using: &random), times: Int.random(in: 1...4, using: &random),
                     action: actions.randomElement(using: &random) ?? .drop))
         }
-        let scope: SyncScope = [.incremental, .incremental, .incremental, .sweep, .full].randomElement(using: &random) ?? .full
+        let scope: SyncScope =
+            [.incremental, .incremental, .incremental, .sweep, .full].randomElement(using: &random) ?? .full
         let report = try rig.sync(fake.url, options: options(scope))
-        log.append("\(scope): \(report.error.map { "\($0)" } ?? "\(report.changed) changed, \(report.removed) removed")")
+        log.append(
+            "\(scope): \(report.error.map { "\($0)" } ?? "\(report.changed) changed, \(report.removed) removed")")
         fake.faults.removeAll()
     }
 
@@ -120,7 +125,8 @@ private struct History {
         let (gallery, group) = (pick(.gallery), pick(.group))
         switch Int.random(in: 0..<14, using: &random) {
         case 0, 1:
-            let file = kind == .scene || kind == .image
+            let file =
+                kind == .scene || kind == .image
                 ? [catalogue.newFile(kind == .scene ? .video : .image, basename: name)] : []
             let id = catalogue.create(kind) { row in
                 row.title = name
