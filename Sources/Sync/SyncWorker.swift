@@ -202,6 +202,8 @@ final class SyncWorker: Sendable {
         var options = surroundings.options
         options.force = options.force || force
         options.occasion = occasion
+        // News come soon after a change, which has its time; what leaves none waits for the pass of the hour.
+        if occasion == .news { options.scope = .incremental }
         let synchroniser = Synchroniser(
             instance: instance.number, client: client, index: surroundings.index,
             state: surroundings.state, lockDirectory: surroundings.lockDirectory, options: options)
