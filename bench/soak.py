@@ -2,11 +2,10 @@
 
 There are three servers: two that share scenes and files and to which everything happens (one of them never lies about
 sizes, though), and a third to which nothing does, so that its files may never fail unless the daemon is killed. Fails on a wrong byte, on an error that nothing
-explains, on a daemon that ends by itself, and when in the end, with all well, a file is not right from beginning to end.
+explains, on a daemon that ends by itself or grows, on something left over, and when in the end, with all well, a file is not right from beginning to end.
 """
 import argparse
 import contextlib
-import os
 import pathlib
 import random
 import shutil
@@ -15,7 +14,8 @@ import subprocess
 import sys
 import time
 
-from .work import Failure, Work, end, is_mounted, run, say, wait_until
+from .household import Household
+from .work import Failure, Work, end, say, wait_until
 
 # What a server does wrong, in the words of fake-stash, with {n} for some number of bytes.
 FAULTS = [
@@ -28,67 +28,31 @@ FAULTS = [
 LIES = ["wrong-total,total=1", "wrong-total,total={n}", "wrong-total,total=99999999"]
 
 
-class Server:
-    """A fake server that is told what to do over its standard input, and may die and come back at the same address."""
-
-    def __init__(self, soak, name, *options):
-        self.soak, self.name, self.options = soak, name, options
-        self.log = soak.place / f"{name}.log"
-        self.child, self.port, self.edits = None, 0, {}
-
-    def start(self):
-        words = [self.soak.programs / "fake-stash", "--name", self.name, "--port", self.port, "--control", *self.options]
-        words += [word for edit in self.edits.values() for word in ("--file", edit)]
-        with open(self.log, "ab") as log:
-            self.child = subprocess.Popen(
-                [str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-                start_new_session=True)
-        self.url = self.child.stdout.readline().removeprefix("listening on ").strip()
-        if not self.url:
-            raise Failure(f"{self.name} did not start (see {self.log})")
-        self.port = self.url.rsplit(":", 1)[1]
-
-    def stop(self):
-        if self.child:
-            with contextlib.suppress(ProcessLookupError):
-                self.child.send_signal(signal.SIGCONT)
-            end(self.child)
-            for file in (self.child.stdin, self.child.stdout):
-                file.close()
-
-    def __call__(self, line):
-        """The lines of the answer, without the last, and what the last says."""
-        self.child.stdin.write(line + "\n")
-        self.child.stdin.flush()
-        lines = []
-        while not (answer := self.child.stdout.readline().strip()).startswith(("ok", "no")):
-            if not answer:
-                raise Failure(f"{self.name} ended (see {self.log})")
-            lines.append(answer)
-        if answer.startswith("no"):
-            raise Failure(f"{self.name}, {line}: {answer}")
-        return lines, answer.removeprefix("ok").strip()
+# A daemon that has nothing to do: every one of these is 0, however much went wrong before.
+GAUGES = ["peekfs_open_files", "peekfs_parked_reads", "peekfs_transfers", "peekfs_cache_writes_queued", "peekfs_kernel_notices_queued"]
+# Beyond the 128 MiB for blocks: the program itself, its databases' caches, and what malloc keeps.
+MOST_MEMORY = 300 << 20
+# Beyond those of a daemon that was just mounted: files of the cache whose blocks are in memory or that are idle, connections kept.
+MORE_DESCRIPTORS = 64
 
 
-class Soak:
+class Soak(Household):
     def __init__(self, work, options):
-        self.work, self.programs, self.random = work, options.programs.resolve(), random.Random(options.seed)
-        self.place, self.mnt = work.fresh("soak"), work.fresh("mnt")
-        self.daemon, self.kills, self.befallen, self.done = None, 0, 0, {}
-        state, cache = self.place / "state", self.place / "cache"
-        self.blocks = cache / "blocks"
-        self.environment = {**os.environ, "PEEKFS_STATE_DIR": str(state), "PEEKFS_CACHE_DIR": str(cache)}
-        work.callback(self.unmount)
+        super().__init__(work, options.programs)
+        self.random = random.Random(options.seed)
+        self.kills, self.befallen, self.done = 0, 0, {}
         attic = ["--scenes", 12, "--images", 12, "--largest", 4_000_000]
-        self.servers = [
-            Server(self, "attic", *attic), Server(self, "cellar", *attic, "--seed", 2, "--generation", "v22"),
-            Server(self, "calm", "--overlap", 0, "--seed", 3, "--scenes", 4, "--images", 4, "--no-transcodes")]
-        for server in self.servers:
-            work.callback(server.stop)
-            server.start()
-            self.peekfs("instance", "add", server.name, server.url)
+        for name, *more in [
+                ("attic", *attic), ("cellar", *attic, "--seed", 2, "--generation", "v22"),
+                ("calm", "--overlap", 0, "--seed", 3, "--scenes", 4, "--images", 4, "--no-transcodes")]:
+            server = self.server(name, *more)
+            self.peekfs("instance", "add", name, server.url)
+        kinds = {action.split(",")[0] for action in FAULTS + LIES}
+        if kinds != (all_kinds := set(self.servers[0]("kinds")[1].split())):
+            raise Failure(f"the faults are not all that there are: {kinds ^ all_kinds}")
         self.peekfs("sync")
-        self.mount()
+        self.mount(is_quiet=True)
+        self.fresh = self.descriptors()
         self.reader = subprocess.Popen(
             [str(self.programs / "soak"), str(self.mnt), str(options.threads), str(options.seed)], stdin=subprocess.PIPE,
             text=True, start_new_session=True)
@@ -101,30 +65,10 @@ class Soak:
         self.reader.stdin.write(line + "\n")
         self.reader.stdin.flush()
 
-    def peekfs(self, *words):
-        return run(self.programs / "peekfs", *words, env=self.environment)
-
-    # The daemon
-
-    def mount(self):
-        log = self.place / f"daemon-{self.kills}.log"
-        with open(log, "ab") as file:
-            self.daemon = subprocess.Popen(
-                [str(self.programs / "peekfs"), "mount", str(self.mnt), "--log-level", "info"], stdin=subprocess.DEVNULL,
-                stdout=file, stderr=file, env=self.environment, start_new_session=True)
-        wait_until(lambda: is_mounted(self.mnt), f"mounting (see {log})", child=self.daemon)
-
-    def unmount(self):
-        if self.daemon:
-            end(self.daemon)
-        if is_mounted(self.mnt):
-            subprocess.run(["fusermount3", "-uz", str(self.mnt)], timeout=20)
-
     def look(self):
         """Fails when somebody ended who should not have."""
         if self.daemon.poll() is not None:
-            log = self.place / f"daemon-{self.kills}.log"
-            raise Failure(f"the daemon ended with {self.daemon.returncode}:\n{log.read_text()[-3000:]}")
+            raise Failure(f"the daemon ended with {self.daemon.returncode}:\n{self.log.read_text()[-3000:]}")
         if self.reader.poll() is not None:
             raise Failure(f"the reader ended with {self.reader.returncode}")
 
@@ -170,8 +114,7 @@ class Soak:
 
     def death(self, server):
         with self.during(f"sick {server.name}"):
-            server.child.kill()
-            server.stop()
+            server.kill()
             self.pause(0, 6)
             server.start()
 
@@ -203,18 +146,33 @@ class Soak:
     def sync(self, _):
         self.daemon.send_signal(signal.SIGHUP)
 
-    def kill(self, _):
+    def death_of_daemon(self, _):
         with self.during("dead"):
-            self.daemon.kill()
-            self.daemon.wait()
-            self.peekfs("unmount", self.mnt)
+            self.weigh("before it is killed")
+            self.kill()
             self.kills += 1
             self.mount()
+
+    def weigh(self, moment):
+        """Fails when the daemon has grown beyond what it may have."""
+        memory, descriptors = self.memory(), self.descriptors()
+        say(f"the daemon {moment}: {memory >> 20} MiB, {descriptors} descriptors ({self.fresh} at first), {self.threads()} threads")
+        if memory > MOST_MEMORY:
+            raise Failure(f"the daemon has {memory >> 20} MiB of memory")
+        return descriptors
+
+    def rest(self):
+        """Fails when something is left over where nobody reads any more."""
+        for name in GAUGES:
+            wait_until(lambda: self.metric(name) == 0, f"waiting for {name} to be 0", 30)
+        descriptors = self.weigh("at last")
+        if descriptors > self.fresh + MORE_DESCRIPTORS:
+            raise Failure(f"the daemon has {descriptors} descriptors open; it began with {self.fresh}")
 
     def go_on(self, seconds):
         happenings = [
             self.faults, self.faults, self.faults, self.faults, self.lies, self.freeze, self.death, self.replace,
-            self.disable, self.clear, self.delete, self.sync, self.kill]
+            self.disable, self.clear, self.delete, self.sync, self.death_of_daemon]
         stop = time.monotonic() + seconds
         while time.monotonic() < stop:
             # Each in its turn, in an order that is never the same.
@@ -227,6 +185,7 @@ class Soak:
         code = self.reader.wait(600)
         if self.daemon.poll() is not None:
             self.look()
+        self.rest()
         say(", ".join(f"{count} × {name}" for name, count in self.done.items()))
         say(f"{self.befallen} requests were answered wrongly")
         return code

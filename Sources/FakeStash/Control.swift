@@ -3,6 +3,7 @@
 /// | line | what happens | answer |
 /// |---|---|---|
 /// | `fault path=/scene/3/,action=stall,after=65536` | a rule is added | `ok` |
+/// | `kinds` | | `ok` and every word that may follow `action=` |
 /// | `clear` | all rules go | `ok` and how many requests they have befallen |
 /// | `file scene 3 00c0ffee 123456 1700000000` | the primary file gets this identity, size and time | `ok` |
 /// | `announce scanCompleted` | those who listen are told; also `ADD`, `UPDATE` and `REMOVE` of a job | `ok` and to how many |
@@ -21,6 +22,7 @@ extension FakeStash {
             guard let fault = Fault(rest) else { return "no such fault" }
             faults.add(fault)
             return "ok"
+        case "kinds": return "ok " + Fault.Word.allCases.map(\.rawValue).joined(separator: " ")
         case "clear": return "ok \(faults.removeAll())"
         case "file":
             guard let edit = FileEdit(rest), catalogue.apply(edit) else { return "no such file" }

@@ -70,6 +70,17 @@ package struct Fault: Sendable {
         self.action = action
     }
 
+    /// What the actions are called on the command line.
+    enum Word: String, CaseIterable {
+        case delay, hang, stall, reset, close, stray, slow, status, body, redirect, drop
+        case wrongRange = "wrong-range"
+        case wrongTotal = "wrong-total"
+        case ignoreRange = "ignore-range"
+        case noContentRange = "no-content-range"
+        case loginPage = "login-page"
+        case graphQLError = "graphql-error"
+    }
+
     /// Reads `path=/scene/3/stream,action=stall,after=65536,times=1` as the command line gives it; `nil` if it is not one.
     package init?(_ text: String) {
         var values: [String: String] = [:]
@@ -78,28 +89,28 @@ package struct Fault: Sendable {
             guard pair.count == 2 else { return nil }
             values[pair[0]] = pair[1]
         }
+        guard let word = values["action"].flatMap(Word.init(rawValue:)) else { return nil }
         let after = Int64(values["after"] ?? "0") ?? 0
-        let action: Action
-        switch values["action"] {
-        case "delay": action = .delay(milliseconds: Int(values["ms"] ?? "1000") ?? 1000)
-        case "hang": action = .hang
-        case "stall": action = .stall(after: after)
-        case "reset": action = .reset(after: after)
-        case "close": action = .close(after: after)
-        case "stray": action = .stray(after: after)
-        case "slow": action = .slow(bytesPerSecond: Int(values["rate"] ?? "1000") ?? 1000)
-        case "wrong-range": action = .wrongRange(shift: Int64(values["shift"] ?? "1") ?? 1)
-        case "wrong-total": action = .wrongTotal(Int64(values["total"] ?? "1") ?? 1)
-        case "ignore-range": action = .ignoreRange
-        case "no-content-range": action = .noContentRange
-        case "status": action = .status(Int(values["status"] ?? "500") ?? 500, values["body"] ?? "")
-        case "body": action = .body(values["body"] ?? "", contentType: values["type"] ?? "text/plain")
-        case "login-page": action = .loginPage
-        case "redirect": action = .redirectToLogin
-        case "graphql-error": action = .graphQLError(values["message"] ?? "database is locked")
-        case "drop": action = .drop
-        default: return nil
-        }
+        let action: Action =
+            switch word {
+            case .delay: .delay(milliseconds: Int(values["ms"] ?? "1000") ?? 1000)
+            case .hang: .hang
+            case .stall: .stall(after: after)
+            case .reset: .reset(after: after)
+            case .close: .close(after: after)
+            case .stray: .stray(after: after)
+            case .slow: .slow(bytesPerSecond: Int(values["rate"] ?? "1000") ?? 1000)
+            case .wrongRange: .wrongRange(shift: Int64(values["shift"] ?? "1") ?? 1)
+            case .wrongTotal: .wrongTotal(Int64(values["total"] ?? "1") ?? 1)
+            case .ignoreRange: .ignoreRange
+            case .noContentRange: .noContentRange
+            case .status: .status(Int(values["status"] ?? "500") ?? 500, values["body"] ?? "")
+            case .body: .body(values["body"] ?? "", contentType: values["type"] ?? "text/plain")
+            case .loginPage: .loginPage
+            case .redirect: .redirectToLogin
+            case .graphQLError: .graphQLError(values["message"] ?? "database is locked")
+            case .drop: .drop
+            }
         self.init(
             path: values["path"] ?? "/", pathSuffix: values["suffix"], method: values["method"],
             contains: values["contains"], skip: Int(values["skip"] ?? "0") ?? 0,

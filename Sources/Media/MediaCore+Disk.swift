@@ -14,7 +14,7 @@ extension MediaCore {
 
     /// Whether the disk should be asked what it has before a file is opened.
     func shouldLookOnDisk(_ source: MediaSource) -> Bool {
-        hasDisk && fileIDs[FileKey(source)] == nil
+        hasDisk && fileIDs[FileKey(source)].flatMap { files[$0]?.disk } == nil
     }
 
     /// Believes the disk without the server, when the index has the same version and the server cannot be asked.

@@ -11,7 +11,13 @@ extension MediaCore {
     ) -> (HandleID, [MediaAction]) {
         let key = FileKey(source)
         let id = fileIDs[key] ?? FileID(value: nextID())
-        if fileIDs[key] == nil {
+        var actions: [MediaAction] = []
+        if let file = files[id] {
+            if file.disk == nil {
+                files[id]?.disk = disk
+                if let version = file.version { actions += settleDisk(id, version) }
+            }
+        } else {
             fileIDs[key] = id
             files[id] = File(key: key, disk: disk)
         }
@@ -20,7 +26,6 @@ extension MediaCore {
         let handleID = HandleID(value: nextID())
         handles[handleID] = Handle(file: id, learned: learned, readyBy: now + limits.openWait)
         files[id]?.handles.insert(handleID)
-        var actions: [MediaAction] = []
         let isSet = servers[source.server]?.isSet == true && !isShutDown
         // What comes whole cannot be asked about in parts: the disk is believed when the index says the same.
         if isSet, source.whole || !isAvailable(source.server) { actions += confirmFromDisk(id) }
@@ -193,8 +198,12 @@ extension MediaCore {
     }
 
     mutating func dropIfIdle(_ id: FileID) {
-        guard let file = files[id], file.handles.isEmpty, file.parked.isEmpty, file.transfers.isEmpty, !slots.has(id)
-        else { return }
+        guard let file = files[id], file.handles.isEmpty, file.parked.isEmpty, file.transfers.isEmpty else { return }
+        guard !slots.has(id) else {
+            // Its bytes may stay in memory for long, and for many files; a descriptor is not kept for each of them.
+            files[id]?.disk = nil
+            return
+        }
         files[id] = nil
         fileIDs[file.key] = nil
         servers[file.key.server]?.heads.removeAll { $0 == id }

@@ -121,7 +121,9 @@ extension MediaCore {
         if let failure { return failed(id, fetch, failure, at: now) }
         guard fetch.position >= fetch.end else { return failed(id, fetch, .file, at: now) }
         _ = end(id)
-        return answer(fetch.file) + advance(at: now)
+        let actions = answer(fetch.file) + advance(at: now)
+        dropIfIdle(fetch.file)
+        return actions
     }
 
     private mutating func failed(

@@ -55,19 +55,23 @@ final class Job: Sendable {
         func happened(_ what: String) -> Bool {
             file.servers.contains { incidents.explain("\(what) \($0)", since: start) }
         }
-        let isReplaced = truth.isReplaced(file.refs, since: start - Incidents.echo) || happened("lies")
-        let isExplained =
-            switch code {
+        func isExplained() -> Bool {
+            if happened("gone") || incidents.explain("dead", since: start) { return true }
+            let isReplaced = truth.isReplaced(file.refs, since: start - Incidents.echo) || happened("lies")
+            return switch code {
             case EIO: happened("sick")
             case ESTALE: isReplaced
             // A page of a mapping that cannot be had, for either reason.
             case EFAULT: happened("sick") || isReplaced
-            case ENOENT: happened("gone")
             default: false
             }
+        }
         let name = String(cString: strerror(code))
         tally.error(name)
-        if isExplained || happened("gone") || incidents.explain("dead", since: start) { return }
+        if isExplained() { return }
+        // What was said before it was done may not have been heard yet, on a busy machine.
+        usleep(2_000_000)
+        if isExplained() { return }
         tally.fail("\(name): \(what), \(file.refs)")
     }
 }

@@ -49,6 +49,8 @@ private let block = Slots.blockSize
         let (handle, _) = world.open(film)
         readAll(&world, handle)
         #expect(world.started.count == requests && world.deliveredFromDisk > 0)
+        world.perform(world.core.close(handle, at: world.now))
+        #expect(world.core.files.values.map { $0.disk == nil } == [true], "a descriptor is for what somebody has open")
     }
 
     @Test func `after a restart one byte tells whether the disk is right, and everything comes from it`() {

@@ -57,6 +57,22 @@ struct CacheTests {
         }
     }
 
+    @Test func `files that nobody has open take no descriptors, though their bytes are in memory`() throws {
+        try Lab.with { lab in
+            try lab.addAtticAndCellar()
+            try lab.mount()
+            for path in try scenes(lab, "attic") + scenes(lab, "cellar") { _ = try path.read() }
+            let all = URL(fileURLWithPath: "/proc/\(try lab.daemon.pid)/fd")
+            func kept() throws -> [String] {
+                try FileManager.default.contentsOfDirectory(atPath: all.path).compactMap {
+                    try? FileManager.default.destinationOfSymbolicLink(atPath: all.path + "/" + $0)
+                }.filter { $0.contains("/blocks/") }
+            }
+            #expect(try eventually { try view(lab).values.allSatisfy { $0.files > 5 } })
+            #expect(try eventually { try kept().isEmpty })
+        }
+    }
+
     @Test func `the cache can be cleared while it is used`() throws {
         try Lab.with { lab in
             try lab.addAtticAndCellar()
