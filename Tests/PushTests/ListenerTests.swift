@@ -23,12 +23,12 @@ final class News: Sendable {
 }
 
 /// Over real sockets.
-@Suite(.timeLimit(.minutes(2))) struct ListenerTests {
+@Suite(.serialized, .timeLimit(.minutes(6))) struct ListenerTests {
     /// Short enough to see everything happen.
     static func times() -> PushTimes {
         var times = PushTimes()
         times.answer = .seconds(3)
-        (times.quiet, times.silence, times.tick) = (.milliseconds(100), .seconds(4), .milliseconds(20))
+        (times.quiet, times.silence, times.tick) = (.milliseconds(100), .seconds(60), .milliseconds(20))
         (times.firstPause, times.longestPause, times.refusedPause) = (
             .milliseconds(5), .milliseconds(20), .seconds(600)
         )
@@ -109,7 +109,9 @@ final class News: Sendable {
 
     @Test func `a server that falls silent is noticed`() async throws {
         let fake = try FakeStash.start()
-        try await listening(to: fake) { news in
+        var times = Self.times()
+        times.silence = .seconds(2)
+        try await listening(to: fake, times: times) { news in
             try await news.wait(for: .listening)
             fake.audience.behave(.silent)
             while fake.requests.count < 2 { try await Task.sleep(for: .milliseconds(5)) }
