@@ -212,36 +212,3 @@ final class OpenText: Sendable {
         bytes[start..<end].withUnsafeBytes { owed.take()?.send($0) }
     }
 }
-
-/// A directory as it was when it was opened: what is added or removed meanwhile moves no place in it.
-final class OpenDirectory: Sendable {
-    let node: NodeID
-    let parent: NodeID
-    let entries: [Entry]
-
-    init(node: NodeID, parent: NodeID, entries: [Entry]) {
-        self.node = node
-        self.parent = parent
-        self.entries = entries
-    }
-
-    /// Packs entries from a place on, as many as there is room for. Place 1 is behind ".", 2 behind "..", 3 behind the
-    /// first entry.
-    func read(from place: UInt64, _ appearance: Appearance, _ reply: consuming DirectoryReply) {
-        var next = place
-        if next == 0 {
-            guard reply.add(".", inode: node.inode, kind: .directory, offset: 1) else { return reply.send() }
-            next = 1
-        }
-        if next == 1 {
-            guard reply.add("..", inode: parent.inode, kind: .directory, offset: 2) else { return reply.send() }
-            next = 2
-        }
-        while let index = Int(exactly: next - 2), index < entries.count {
-            let entry = entries[index]
-            guard reply.add(entry.name, appearance.entryAttributes(entry), offset: next + 1) else { break }
-            next += 1
-        }
-        reply.send()
-    }
-}

@@ -320,9 +320,7 @@ package final class PeekFilesystem: FileSystem {
     package func openDirectory(_ request: OpenRequest, _ reply: consuming OpenReply) {
         do {
             let node = try node(request.inode)
-            let listing = OpenDirectory(
-                node: node, parent: try tree.parent(of: node), entries: try tree.entries(of: node))
-            reply.send(listing)
+            reply.send(OpenDirectory(node, parent: try tree.parent(of: node)))
         } catch { reply.fail(errno(error, "opendir")) }
     }
 
@@ -331,7 +329,11 @@ package final class PeekFilesystem: FileSystem {
             reply.fail(.badDescriptor)
             return
         }
-        directory.read(from: request.offset, appearance, reply)
+        var reply = reply
+        do {
+            try directory.read(from: Place(rawValue: request.offset), tree, appearance, &reply)
+            reply.send()
+        } catch { reply.fail(errno(error, "readdir")) }
     }
 
     package func releaseDirectory(_ request: ReleaseRequest) {}

@@ -95,15 +95,15 @@ struct Tree: Sendable {
         "../../../\(Kind.gallery.directoryName)/" + node.name
     }
 
-    private func directory(_ name: String, _ node: NodeID) -> Entry {
+    func directory(_ name: String, _ node: NodeID) -> Entry {
         Entry(name: name, node: node, modified: changed.value)
     }
 
-    private var readmeEntry: Entry {
+    var readmeEntry: Entry {
         Entry(name: Self.readmeName, node: .readme, size: Int64(Self.readme.utf8.count), modified: changed.value)
     }
 
-    private func subdirectory(_ node: NodeID, _ scope: Scope, _ number: NodeNumber, _ name: String) throws -> Entry? {
+    func subdirectory(_ node: NodeID, _ scope: Scope, _ number: NodeNumber, _ name: String) throws -> Entry? {
         try catalogue.node(scope, number).map { Entry(name: name, node: node, modified: max(1, $0.modified)) }
     }
 
@@ -120,11 +120,11 @@ struct Tree: Sendable {
             linkCount: 2)
     }
 
-    private func sidecar(_ member: NodeNumber, _ kind: SidecarKind, _ position: Int64) throws -> SidecarEntry? {
+    func sidecar(_ member: NodeNumber, _ kind: SidecarKind, _ position: Int64) throws -> SidecarEntry? {
         try catalogue.sidecar(member, kind, position: position)
     }
 
-    private func entry(_ sidecar: SidecarEntry, _ name: String) -> Entry {
+    func entry(_ sidecar: SidecarEntry, _ name: String) -> Entry {
         let node: NodeID =
             switch sidecar.kind {
             case .picture: .picture(sidecar.member)
@@ -136,7 +136,7 @@ struct Tree: Sendable {
             linkCount: 2)
     }
 
-    private func entry(_ node: Node, ordered: OrderedName? = nil) -> Entry {
+    func entry(_ node: Node, ordered: OrderedName? = nil) -> Entry {
         let name = ordered?.make(node.position, node.name) ?? node.name
         if node.kind.isFile {
             if let other = substitute(for: node) {
@@ -155,25 +155,25 @@ struct Tree: Sendable {
         return down.isEmpty ? nil : try? catalogue.substitute(for: node.member, without: down)
     }
 
-    private func entry(_ folder: Folder, in instance: InstanceNumber) -> Entry {
+    func entry(_ folder: Folder, in instance: InstanceNumber) -> Entry {
         Entry(name: folder.name, node: .folder(instance, folder.number), modified: max(1, folder.modified))
     }
 
-    private func childLink(_ node: Node) throws -> Entry {
+    func childLink(_ node: Node) throws -> Entry {
         Entry(
             name: node.name, node: .childLink(node.scope, node.number),
             size: Int64(Self.childTarget(node).utf8.count), modified: max(1, node.modified),
             linkCount: UInt64(max(1, try catalogue.parentCount(node.scope, of: node.number, node.kind))))
     }
 
-    private func galleryLink(_ node: Node) throws -> Entry {
+    func galleryLink(_ node: Node) throws -> Entry {
         Entry(
             name: node.name, node: .galleryLink(node.scope, node.number),
             size: Int64(Self.galleryTarget(node).utf8.count), modified: max(1, node.modified),
             linkCount: UInt64(max(1, try catalogue.parentCount(node.scope, of: node.number, .performer))))
     }
 
-    private func instance(_ number: InstanceNumber) -> Instance? {
+    func instance(_ number: InstanceNumber) -> Instance? {
         catalogue.instance(number).flatMap { $0.enabled ? $0 : nil }
     }
 }
@@ -281,119 +281,5 @@ extension Tree {
             if let found = try sidecar(named: name, beside: scene.member, stem: stem) { return found }
         }
         return nil
-    }
-}
-
-extension Tree {
-    // MARK: Listings
-
-    /// What is in a directory, in its order, without "." and "..".
-    func entries(of node: NodeID) throws -> [Entry] {
-        switch node {
-        case .root: return try rootEntries()
-        case .instances:
-            return try catalogue.instances.filter { try $0.enabled && isListed(.instance($0.number)) }
-                .map { directory($0.name, .instance($0.number)) }
-        case .instance(let number):
-            guard instance(number) != nil else { return [] }
-            let kinds = try kindEntries(.instance(number))
-            let folders = NodeID.folder(number, 0)
-            return try isListed(folders) ? kinds + [directory(Self.foldersName, folders)] : kinds
-        case .kind(let scope, .scene):
-            return withSidecars(try catalogue.nodes(scope, .scene), try catalogue.sidecars(of: scope))
-        case .kind(let scope, let kind): return try catalogue.nodes(scope, kind).map { entry($0) }
-        case .entity(let scope, let number): return try entityEntries(scope, number)
-        case .images(let scope, let number): return try catalogue.children(scope, of: number, .image).map { entry($0) }
-        case .galleries(let scope, let number):
-            return try catalogue.children(scope, of: number, .gallery).map { try galleryLink($0) }
-        case .folder(let instance, let number):
-            guard self.instance(instance) != nil else { return [] }
-            let folders = try catalogue.folders(instance, in: number).map { entry($0, in: instance) }
-            let files = try catalogue.files(instance, in: number)
-            let sidecars = try sidecars(beside: files)
-            return unique(folders + withSidecars(files, sidecars))
-        default: return []
-        }
-    }
-
-    private func rootEntries() throws -> [Entry] {
-        if catalogue.instances.isEmpty { return [readmeEntry] }
-        let instances = try isListed(.instances) ? [directory(Self.instancesName, .instances)] : []
-        return try kindEntries(.merged) + instances
-    }
-
-    private func kindEntries(_ scope: Scope) throws -> [Entry] {
-        try Kind.allCases.filter { try isListed(.kind(scope, $0)) }
-            .map { directory($0.directoryName, .kind(scope, $0)) }
-    }
-
-    /// A directory with no visible content is not listed.
-    private func isListed(_ node: NodeID) throws -> Bool {
-        switch node {
-        case .kind(let scope, let kind): try catalogue.hasNodes(scope, kind)
-        case .folder(let instance, let number):
-            try catalogue.hasFiles(instance) || !catalogue.folders(instance, in: number).isEmpty
-        case .instance(let number): try Kind.allCases.contains { try catalogue.hasNodes(.instance(number), $0) }
-        case .instances: try catalogue.instances.contains { try $0.enabled && isListed(.instance($0.number)) }
-        default: true
-        }
-    }
-
-    private func entityEntries(_ scope: Scope, _ number: NodeNumber) throws -> [Entry] {
-        guard let node = try catalogue.node(scope, number) else { return [] }
-        var entries: [Entry] = []
-        if node.kind != .gallery, let member = node.picture, let picture = try sidecar(member, .picture, 0) {
-            entries.append(entry(picture, Self.pictureName))
-        }
-        switch node.kind {
-        case .performer:
-            if try catalogue.hasChildren(scope, of: number, .image) {
-                entries.append(
-                    Entry(name: Self.imagesName, node: .images(scope, number), modified: max(1, node.modified)))
-            }
-            if try catalogue.hasChildren(scope, of: number, .gallery) {
-                entries.append(
-                    Entry(name: Self.galleriesName, node: .galleries(scope, number), modified: max(1, node.modified)))
-            }
-        case .studio, .tag:
-            entries += try catalogue.children(scope, of: number, node.kind).map { try childLink($0) }
-        case .gallery:
-            return try catalogue.children(scope, of: number, .image).map { entry($0, ordered: .gallery) }
-        case .group, .scene, .image: break
-        }
-        let scenes = try catalogue.children(scope, of: number, .scene)
-        return entries + withSidecars(scenes, try sidecars(beside: scenes), node.kind == .group ? .group : nil)
-    }
-
-    private func sidecars(beside nodes: [Node]) throws -> [NodeNumber: [SidecarEntry]] {
-        // One query for all of a scope beats one a scene as soon as there are some.
-        if nodes.count > 64 { return try catalogue.sidecars(of: nodes[0].scope) }
-        var found: [NodeNumber: [SidecarEntry]] = [:]
-        for node in nodes where node.kind == .scene {
-            let sidecars = try catalogue.sidecars(beside: node.member)
-            if !sidecars.isEmpty { found[node.member] = sidecars }
-        }
-        return found
-    }
-
-    private func withSidecars(
-        _ nodes: [Node], _ sidecars: [NodeNumber: [SidecarEntry]], _ ordered: OrderedName? = nil
-    ) -> [Entry] {
-        var entries: [Entry] = []
-        entries.reserveCapacity(nodes.count)
-        for node in nodes {
-            let file = entry(node, ordered: ordered)
-            entries.append(file)
-            guard node.kind == .scene, let beside = sidecars[node.member] else { continue }
-            let stem = NameRules.stem(file.name)
-            entries += unique(beside.map { entry($0, SidecarName.make($0, stem: stem)) })
-        }
-        return entries
-    }
-
-    /// The first of each name.
-    private func unique(_ entries: [Entry]) -> [Entry] {
-        var keys: Set<String> = []
-        return entries.filter { keys.insert(NameRules.key($0.name)).inserted }
     }
 }

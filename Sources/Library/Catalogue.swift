@@ -89,18 +89,6 @@ package final class Catalogue: Sendable {
         """
     static let nodes = "node n LEFT JOIN media d ON d.number = n.member AND n.kind IN (1, 7)"
 
-    /// Everything of a kind that is listed, by name.
-    package func nodes(_ scope: Scope, _ kind: Kind) throws -> [Node] {
-        try read { db in
-            try Self.collect(
-                db,
-                """
-                SELECT \(Self.columns), NULL AS position FROM \(Self.nodes)
-                WHERE n.scope = ? AND n.kind = ? AND n.visible ORDER BY n.key
-                """, [scope.rawValue, kind.rawValue])
-        }
-    }
-
     /// Whether `nodes` would give anything.
     package func hasNodes(_ scope: Scope, _ kind: Kind) throws -> Bool {
         try read { db in
@@ -164,21 +152,6 @@ package final class Catalogue: Sendable {
                 "SELECT \(Self.columns), NULL AS position FROM \(Self.nodes) WHERE n.scope = ? AND n.number = ?",
                 [scope.rawValue, number.rawValue]
             ).first
-        }
-    }
-
-    /// What of a kind is listed in a performer, studio, tag, group or gallery, in its order.
-    package func children(_ scope: Scope, of parent: NodeNumber, _ kind: Kind) throws -> [Node] {
-        try read { db in
-            try Self.collect(
-                db,
-                """
-                SELECT \(Self.columns), l.position FROM link l
-                JOIN node n ON n.scope = l.scope AND n.number = l.child
-                LEFT JOIN media d ON d.number = n.member AND n.kind IN (1, 7)
-                WHERE l.scope = ? AND l.parent = ? AND l.kind = ? AND n.visible
-                ORDER BY l.position, n.key
-                """, [scope.rawValue, parent.rawValue, kind.rawValue])
         }
     }
 
@@ -294,7 +267,7 @@ package final class Catalogue: Sendable {
     }
 
     /// What a pass has just read, and what is of a disabled server, has no number (yet): it is in no listing.
-    private static let sidecarColumns = """
+    static let sidecarColumns = """
         s.*, m.number AS member, m.modified
         FROM sidecar s JOIN member m ON m.instance = s.instance AND m.kind = s.kind AND m.id = s.id AND m.number IS NOT NULL
         """
@@ -321,28 +294,7 @@ package final class Catalogue: Sendable {
         }
     }
 
-    /// The captions and funscripts of all members, for listings: there are far fewer of them than of scenes.
-    package func sidecars(of scope: Scope) throws -> [NodeNumber: [SidecarEntry]] {
-        let condition = scope == .merged ? "" : "AND s.instance = \(scope.rawValue)"
-        let found = try read { db in
-            try Self.collectSidecars(
-                db,
-                "SELECT \(Self.sidecarColumns) WHERE s.sidecar IN (2, 3) AND s.size > 0 \(condition)", [])
-        }
-        return Dictionary(grouping: found, by: \.member)
-    }
-
     // MARK: Folders
-
-    /// The folders in a folder of an instance; 0 is the top.
-    package func folders(_ instance: InstanceNumber, in parent: Int64) throws -> [Folder] {
-        try read { db in
-            try Row.fetchAll(
-                db.cachedStatement(sql: "SELECT * FROM folder WHERE scope = ? AND parent = ? ORDER BY key"),
-                arguments: [instance.rawValue, parent]
-            ).map(Self.folder)
-        }
-    }
 
     package func folder(_ instance: InstanceNumber, _ number: Int64) throws -> Folder? {
         try read { db in
@@ -364,16 +316,11 @@ package final class Catalogue: Sendable {
         return found.flatMap { Self.isEqual($0.name, name) ? $0 : nil }
     }
 
-    private static let folderFiles = """
+    static let folderFiles = """
         SELECT f.scope, f.member AS number, d.kind, f.name, f.name AS title, f.member, NULL AS picture,
             d.modified, d.size, NULL AS position
         FROM folder_file f JOIN media d ON d.number = f.member WHERE f.scope = ? AND f.folder = ?
         """
-
-    /// The scenes and images in a folder, under their names there.
-    package func files(_ instance: InstanceNumber, in folder: Int64) throws -> [Node] {
-        try read { db in try Self.collect(db, Self.folderFiles + " ORDER BY f.key", [instance.rawValue, folder]) }
-    }
 
     /// The files in a folder whose names are this stem with an extension, in order.
     package func files(_ instance: InstanceNumber, in folder: Int64, stem: String) throws -> [Node] {
@@ -406,7 +353,7 @@ package final class Catalogue: Sendable {
         return found.flatMap { Self.isEqual($0.name, name) ? $0 : nil }
     }
 
-    private static func folder(_ row: Row) -> Folder {
+    static func folder(_ row: Row) -> Folder {
         Folder(number: row["number"], parent: row["parent"], name: row["name"], modified: row["modified"])
     }
 
@@ -446,7 +393,7 @@ package final class Catalogue: Sendable {
         return nodes
     }
 
-    private static func collectSidecars(
+    static func collectSidecars(
         _ db: Database, _ sql: String, _ arguments: StatementArguments
     ) throws -> [SidecarEntry] {
         let found = try Row.fetchAll(

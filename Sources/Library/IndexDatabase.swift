@@ -7,7 +7,7 @@ package final class IndexDatabase: Sendable {
     package let path: String
 
     /// Raised with every change of the tables: an index of another version is thrown away and synced again.
-    private static let version = 4
+    private static let version = 5
 
     /// Opens `directory/index.sqlite`; an index of another version, of another library or a damaged one is replaced
     /// by an empty one.
@@ -40,7 +40,8 @@ package final class IndexDatabase: Sendable {
         configuration.prepareDatabase { db in
             // Derived data: a power cut may lose the last commits, never the file's consistency.
             if !db.configuration.readonly { try db.execute(sql: "PRAGMA synchronous = NORMAL") }
-            try db.execute(sql: "PRAGMA cache_size = -16384")
+            // There may be as many readers as there are listings at once, and the kernel caches the file as well.
+            try db.execute(sql: "PRAGMA cache_size = \(db.configuration.readonly ? -4096 : -16384)")
         }
         let pool = try DatabasePool(path: path, configuration: configuration)
         // Looked at before it is written to: a derivation may hold the write lock for seconds.
@@ -213,6 +214,8 @@ package final class IndexDatabase: Sendable {
             PRIMARY KEY (scope, number)
         ) WITHOUT ROWID;
         CREATE UNIQUE INDEX node_key ON node (scope, kind, key);
+        -- Listings go by numbers, which do not move when a name does.
+        CREATE INDEX node_number ON node (scope, kind, number);
 
         -- What is listed in what.
         CREATE TABLE link (
@@ -235,12 +238,14 @@ package final class IndexDatabase: Sendable {
             PRIMARY KEY (scope, number)
         ) WITHOUT ROWID;
         CREATE UNIQUE INDEX folder_key ON folder (scope, parent, key);
+        CREATE INDEX folder_number ON folder (scope, parent, number);
         CREATE INDEX folder_path ON folder (scope, path);
         CREATE TABLE folder_file (
             scope INTEGER NOT NULL, folder INTEGER NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL,
             member INTEGER NOT NULL,
             PRIMARY KEY (scope, folder, key)
         ) WITHOUT ROWID;
+        CREATE INDEX folder_file_member ON folder_file (scope, folder, member);
         """
 }
 

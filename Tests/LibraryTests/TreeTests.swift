@@ -42,8 +42,8 @@ import Testing
         try world.sync("a")
         let ref = try #require(world.ref(World.Place(server: "a", kind: .scene, id: 1)))
         try world.index.store([SidecarRecord(ref: ref, kind: .funscript, size: 10, learnedFor: "now")])
-        #expect(try world.catalogue.sidecars(of: .merged).isEmpty)
-        #expect(try world.catalogue.sidecars(of: .instance(ref.instance)).isEmpty)
+        #expect(try world.catalogue.nodes(.merged, .scene).isEmpty)
+        #expect(try world.catalogue.sidecars(beside: (0...10).map { NodeNumber($0) }).isEmpty)
     }
 
     @Test func `a shared stash id makes one entity whose numbers and names hold`() throws {
