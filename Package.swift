@@ -56,6 +56,9 @@ let package = Package(
             name: "Derive", dependencies: ["Library", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
         .target(
+            name: "Suggest", dependencies: ["Library", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
+        .target(
             name: "Peek", dependencies: ["Library", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
         .target(name: "DiskCache", dependencies: ["CXXHash"], swiftSettings: strict),
@@ -90,7 +93,7 @@ let package = Package(
         .target(
             name: "Control",
             dependencies: [
-                "Library", "Sync", "Media", "Stash",
+                "Library", "Suggest", "Sync", "Media", "Stash",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -132,7 +135,7 @@ let package = Package(
         .testTarget(name: "StashTests", dependencies: ["Stash", "FakeStash"], swiftSettings: strict),
         .testTarget(
             name: "LibraryTests",
-            dependencies: ["Library", "Derive", "Peek", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["Library", "Derive", "Suggest", "Peek", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
         .testTarget(
             name: "SyncTests", dependencies: ["Sync", "Stash", "Library", "Derive", "FakeStash"], swiftSettings: strict),

@@ -245,7 +245,8 @@ enum Description {
         "required":["kind","reason"],"properties":{"kind":{"type":"string"},"id":{"type":"integer","format":"int64"},
         "reason":{"type":"string"}}}}}}}}},
         "SyncRequest":{"type":"object","required":[],"properties":{"instances":{"type":["array","null"],"items":{
-        "type":"string"}},"force":{"type":["boolean","null"]}},"additionalProperties":false},
+        "type":"string"}},"force":{"type":["boolean","null"]},"full":{"type":["boolean","null"]}},
+        "additionalProperties":false},
         "Sync":{"type":"object","required":["queued"],"properties":{"queued":{"type":"array","items":{"type":"object",
         "required":["id","name","pass"],"properties":{"id":{"type":"string"},"name":{"type":"string"},"pass":{
         "type":"integer","format":"int64","minimum":1}}}}}},

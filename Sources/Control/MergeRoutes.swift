@@ -1,5 +1,6 @@
 import Foundation
 import Library
+import Suggest
 
 /// What people decide about which things are the same.
 extension Premises {

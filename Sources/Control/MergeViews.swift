@@ -1,5 +1,6 @@
 package import Foundation
 package import Library
+package import Suggest
 
 /// A thing in JSON, the same wherever one is shown:
 /// `{"id":"attic:scene:123","instance":"attic","instanceId":"<uuid>","kind":"scene","localId":123,"title":"…"}`.

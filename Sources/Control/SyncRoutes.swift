@@ -2,7 +2,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 package import Library
-import Sync
+package import Sync
 
 /// Which servers are to be synced; all that are enabled when none is named.
 package struct SyncRequest: RequestBody {
@@ -10,11 +10,14 @@ package struct SyncRequest: RequestBody {
     package var instances: [String]?
     /// As of `peekfs sync --force`.
     package var force: Bool?
-    package static let fields = ["instances", "force"]
+    /// As of `peekfs sync --full`.
+    package var full: Bool?
+    package static let fields = ["instances", "force", "full"]
 
-    package init(instances: [String]?, force: Bool?) {
+    package init(instances: [String]?, _ demand: PassDemand) {
         self.instances = instances
-        self.force = force
+        force = demand.force ? true : nil
+        full = demand.isFull ? true : nil
     }
 }
 
@@ -40,8 +43,9 @@ extension Premises {
 
     private func sync(_ request: SyncRequest) throws -> SyncView {
         let scheduler = try daemon().scheduler
+        let demand = PassDemand(force: request.force ?? false, isFull: request.full ?? false)
         let queued = try chosen(request.instances ?? []).compactMap { instance in
-            scheduler.request(instance.number, force: request.force ?? false).map {
+            scheduler.request(instance.number, demand).map {
                 SyncView.Queued(id: instance.id.uuidString.lowercased(), name: instance.name, pass: $0)
             }
         }

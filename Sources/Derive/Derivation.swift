@@ -4,8 +4,9 @@ package import Library
 
 /// What follows from what the servers said: numbers, entities, names, listings. The one place that writes them.
 ///
-/// Everything is computed again from the members; what must not change (numbers, names) is read from the state
-/// database and only added to. Readers of the index see the old tables until the one commit at the end, then the new ones.
+/// It is computed from the members; what must not change (numbers, names) is read from the state database and only added
+/// to. What cannot have changed since the last run is left as it is (see `Reach`), so that the time depends on what has changed and
+/// not on how much there is. Readers of the index see the old tables until the one commit at the end, then the new ones.
 package struct Derivation {
     private let state: StateDatabase
     private let index: IndexDatabase
@@ -27,9 +28,15 @@ package struct Derivation {
         for number in removed { try index.forget(number) }
     }
 
-    /// Runs it. Of two at a time, also in two processes, one waits for the other.
+    /// Runs it over what has changed since the last time, or over everything when that is not known. Of two at a time, also
+    /// in two processes, one waits for the other.
     package func run() throws {
         try work(derive)
+    }
+
+    /// Has the next run look at everything.
+    package func distrust() throws {
+        try index.pool.write { try IndexDatabase.markAllDirty($0) }
     }
 
     private func work(_ body: (Database) throws -> Void) throws {
@@ -53,18 +60,26 @@ package struct Derivation {
         // transaction over two files is not atomic between them (sqlite.org/lang_attach.html). All are deferred
         // and start with a write: an immediate one would lock both files and hold up people's ratings.
         try prepare(db)
+        let beginning = try Reach.begin(db)
         try Succession(db: db).run()
+        let mark = try Reach.lastMark(db)
         try giveNumbers(db)
-        let names = NameAssignment(db: db)
+        let reach = try Reach.find(db, beginning)
+        try createViews(db, reach)
+        let names = NameAssignment(db: db, reach: reach)
         try names.inheritSources()
-        let refusals = try EntityAssignment(db: db).run()
+        let refusals = try EntityAssignment(db: db, reach: reach).run()
+        // Again, for who is only now of the same entity: what a run leaves, the next one finds nothing to do with.
+        try names.inheritSources()
         try rankMembers(db)
         try names.run()
+        try reach.collectEntities()
         try db.inTransaction(.deferred) {
-            try copyNumbers(db)
-            try copyEntities(db)
-            try store(refusals, db)
-            try TreeTables(db: db).rebuild()
+            try copyNumbers(db, reach)
+            try copyEntities(db, reach)
+            try store(refusals, db, reach)
+            try TreeTables(db: db, reach: reach).write()
+            try reach.conclude(beginning, mark: mark)
             try db.execute(
                 sql: "UPDATE main.setting SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'")
             return .commit
@@ -80,19 +95,34 @@ package struct Derivation {
                 SELECT number, ROW_NUMBER() OVER (ORDER BY priority, number) - 1, name
                 FROM state.instance WHERE removed_at IS NULL AND enabled;
 
+                -- What people decided about identity: a link, or with no other one a split.
+                CREATE TEMP TABLE decision AS
+                SELECT kind, instance, id, other_instance, other_id FROM state.hand_link
+                UNION ALL SELECT kind, instance, id, 0, 0 FROM state.hand_split;
+                """)
+    }
+
+    private func createViews(_ db: Database, _ reach: Reach) throws {
+        let members =
+            reach.isWhole
+            ? "main.member m JOIN state.member s ON s.instance = m.instance AND s.kind = m.kind AND s.id = m.id JOIN"
+            : """
+            temp.reach r CROSS JOIN state.member s ON s.number = r.number
+            CROSS JOIN main.member m ON m.instance = s.instance AND m.kind = s.kind AND m.id = s.id CROSS JOIN
+            """
+        try db.execute(
+            sql: """
                 -- Everything that is at a server, with its number. A sync may add rows at any moment: those that have no
                 -- number are for the next run. What was replaced at its server is there no more, although deleting it
                 -- waits for a second pass. `placed` is whether it was in the tables until now.
                 CREATE TEMP VIEW known AS
                 SELECT m.instance, m.kind, m.id, s.number, s.entity, s.spare, m.number IS s.number AS placed,
-                    m.title, m.stem, m.extension, m.key
-                FROM main.member m JOIN state.member s
-                    ON s.instance = m.instance AND s.kind = m.kind AND s.id = m.id
-                JOIN state.instance i ON i.number = m.instance AND i.removed_at IS NULL
+                    m.title, m.stem, m.extension, m.key, m.rowid AS place
+                FROM \(members) state.instance i ON i.number = m.instance AND i.removed_at IS NULL
                 WHERE NOT EXISTS (SELECT 1 FROM state.successor o
                     WHERE o.instance = m.instance AND o.kind = m.kind AND o.id = m.id);
 
-                -- The same once it is in the tables.
+                -- Everything that is in the tables, within reach or not.
                 CREATE TEMP VIEW placed AS SELECT * FROM main.member WHERE number IS NOT NULL;
                 """)
     }
@@ -132,29 +162,32 @@ package struct Derivation {
 
     /// The index shows numbers and entities as the state database has them, whatever it had before: also after the state
     /// database was restored from a backup. What was replaced at its server has none.
-    private func copyNumbers(_ db: Database) throws {
+    private func copyNumbers(_ db: Database, _ reach: Reach) throws {
         // First away with what is not so any more: numbers are unique at every moment.
         try db.execute(
             sql: """
-                UPDATE main.member SET number = NULL, entity = NULL WHERE number IS NOT NULL AND NOT EXISTS (
-                    SELECT 1 FROM temp.known k WHERE k.instance = main.member.instance AND k.kind = main.member.kind
-                    AND k.id = main.member.id AND k.number = main.member.number AND k.entity = main.member.entity);
-                UPDATE main.member SET number = k.number, entity = k.entity FROM temp.known k
-                WHERE main.member.number IS NULL AND k.instance = main.member.instance
-                    AND k.kind = main.member.kind AND k.id = main.member.id;
+                UPDATE main.member SET number = NULL, entity = NULL
+                WHERE number IS NOT NULL \(reach.only("number")) AND NOT EXISTS (
+                    SELECT 1 FROM temp.known k WHERE k.number = main.member.number AND k.instance = main.member.instance
+                    AND k.kind = main.member.kind AND k.id = main.member.id AND k.entity = main.member.entity);
+                UPDATE main.member SET (number, entity) = (
+                    SELECT s.number, s.entity FROM state.member s WHERE s.instance = main.member.instance
+                        AND s.kind = main.member.kind AND s.id = main.member.id)
+                WHERE number IS NULL AND rowid IN (SELECT place FROM temp.known WHERE NOT placed);
                 """)
     }
 
-    private func copyEntities(_ db: Database) throws {
+    private func copyEntities(_ db: Database, _ reach: Reach) throws {
+        let touched = reach.isWhole ? "" : "WHERE entity IN (SELECT entity FROM temp.touched)"
         try db.execute(
             sql: """
-                DELETE FROM main.entity_member;
+                DELETE FROM main.entity_member \(touched);
                 INSERT INTO main.entity_member SELECT entity, rank, number FROM temp.entity_member;
                 """)
     }
 
-    private func store(_ refusals: [Identity.Refusal], _ db: Database) throws {
-        try db.execute(sql: "DELETE FROM main.refusal")
+    private func store(_ refusals: [Identity.Refusal], _ db: Database, _ reach: Reach) throws {
+        try db.execute(sql: "DELETE FROM main.refusal WHERE TRUE \(reach.only("first"))")
         for refusal in refusals {
             try db.execute(
                 sql: "INSERT INTO main.refusal (strength, kind, text, first, second) VALUES (?, ?, ?, ?, ?)",

@@ -4,6 +4,7 @@ import Library
 /// Finds out which members are one entity and under which number, and writes that into the state database.
 struct EntityAssignment {
     let db: Database
+    let reach: Reach
 
     /// Over all servers in the index, the switched-off ones too: switching one off takes its things out of the tree but
     /// does not take apart what it holds together.
@@ -32,7 +33,8 @@ struct EntityAssignment {
         let found = EvidenceSource.union { source in
             """
             SELECT \(source.strength.rawValue) AS strength, \(source.text) AS text, m.kind, m.number, m.instance, m.id
-            FROM \(source.table) JOIN temp.known m USING (instance, kind, id)
+            FROM \(reach.isWhole ? "\(source.table) JOIN temp.known m" : "temp.known m CROSS JOIN \(source.table)")
+                USING (instance, kind, id)
             WHERE \(source.isPrimary) \(source == .stashID ? "" : "AND x.kind IN (1, 7)")
             """
         }
@@ -90,10 +92,11 @@ struct EntityAssignment {
                 \(Self.replaced)
                 SELECT a.number, a.instance, a.kind, a.id, b.number AS number2, b.instance AS instance2, b.id AS id2
                 FROM state.hand_link l
-                JOIN temp.known a ON a.instance = l.instance AND a.kind = l.kind
-                    AND a.id = \(Self.current("l.instance", "l.kind", "l.id"))
-                JOIN temp.known b ON b.instance = l.other_instance AND b.kind = l.kind
-                    AND b.id = \(Self.current("l.other_instance", "l.kind", "l.other_id"))
+                CROSS JOIN state.member x ON x.instance = l.instance AND x.kind = l.kind
+                    AND x.id = \(Self.current("l.instance", "l.kind", "l.id"))
+                CROSS JOIN state.member y ON y.instance = l.other_instance AND y.kind = l.kind
+                    AND y.id = \(Self.current("l.other_instance", "l.kind", "l.other_id"))
+                JOIN temp.known a ON a.number = x.number JOIN temp.known b ON b.number = y.number
                 """)
         return rows.compactMap { row in
             guard let a = Self.member(row) else { return nil }
@@ -140,7 +143,7 @@ struct EntityAssignment {
             sql: """
                 INSERT OR IGNORE INTO temp.concerned SELECT number FROM temp.known WHERE entity <> number;
                 INSERT OR IGNORE INTO temp.concerned
-                SELECT k.number FROM state.member o JOIN temp.concerned c ON c.number = o.number
+                SELECT k.number FROM temp.concerned c CROSS JOIN state.member o ON o.number = c.number
                 JOIN temp.known k ON k.number = o.entity;
                 """)
         let rows = try Row.fetchCursor(
@@ -200,19 +203,19 @@ struct EntityAssignment {
     private func store(_ numbers: [NodeNumber: NodeNumber]) throws {
         try db.execute(
             sql: """
-                CREATE TEMP TABLE moved (
+                CREATE TEMP TABLE reassigned (
                     position INTEGER PRIMARY KEY, number INTEGER NOT NULL, entity INTEGER NOT NULL)
                 """)
         let known = try db.makeStatement(sql: "SELECT entity FROM state.member WHERE number = ?")
-        let insert = try db.makeStatement(sql: "INSERT INTO temp.moved (number, entity) VALUES (?, ?)")
+        let insert = try db.makeStatement(sql: "INSERT INTO temp.reassigned (number, entity) VALUES (?, ?)")
         for (member, entity) in numbers.sorted(by: { $0.key < $1.key }) {
             guard try Int64.fetchOne(known, arguments: [member.rawValue]) != entity.rawValue else { continue }
             try insert.execute(arguments: [member.rawValue, entity.rawValue])
         }
-        try Portions(db: db).run(over: "moved") { range in
+        try Portions(db: db).run(over: "reassigned") { range in
             try db.execute(
                 sql: """
-                    UPDATE state.member SET entity = v.entity FROM temp.moved v
+                    UPDATE state.member SET entity = v.entity FROM temp.reassigned v
                     WHERE v.position BETWEEN ? AND ? AND state.member.number = v.number
                     """, arguments: [range.lowerBound, range.upperBound])
         }
@@ -242,9 +245,10 @@ struct EntityAssignment {
             sql: """
                 \(Self.replaced)
                 SELECT s.number, k.entity FROM state.successor o
-                JOIN state.member s ON s.instance = o.instance AND s.kind = o.kind AND s.id = o.id
-                JOIN temp.known k ON k.instance = o.instance AND k.kind = o.kind
-                    AND k.id = \(Self.current("o.instance", "o.kind", "o.id"))
+                CROSS JOIN state.member s ON s.instance = o.instance AND s.kind = o.kind AND s.id = o.id
+                CROSS JOIN state.member x ON x.instance = o.instance AND x.kind = o.kind
+                    AND x.id = \(Self.current("o.instance", "o.kind", "o.id"))
+                CROSS JOIN temp.known k ON k.number = x.number
                 WHERE s.entity <> k.entity
                 """)
         for row in heirs { try move("number = \(row["number"] as Int64)", to: row["entity"]) }

@@ -9,7 +9,9 @@ enum EvidenceSource: CaseIterable {
 
     var strength: Identity.Evidence.Strength { self == .stashID ? .stashID : .file }
 
-    var table: String { self == .stashID ? "main.stash_id x" : "main.file x" }
+    var table: String { table(as: "x") }
+
+    func table(as name: String) -> String { "\(self == .stashID ? "main.stash_id" : "main.file") \(name)" }
 
     /// Equal texts of one kind are the same evidence.
     var text: String {
@@ -32,6 +34,15 @@ enum EvidenceSource: CaseIterable {
 
     /// Of a thing with several files the primary one stands for it: it is what is served.
     var isPrimary: String { self == .stashID ? isGiven : "x.position = 0 AND \(isGiven)" }
+
+    /// Whether a row `y` is the same evidence as `x`: indexes find it.
+    var isShared: String {
+        switch self {
+        case .stashID: "y.stash_id = x.stash_id AND y.endpoint = x.endpoint AND y.kind = x.kind"
+        case .md5: "y.md5 = x.md5 AND y.kind = x.kind AND y.position = 0"
+        case .oshash: "y.oshash = x.oshash AND y.size = x.size AND y.kind = x.kind AND y.position = 0"
+        }
+    }
 
     /// Rows that are the same evidence as `text`, found by an index.
     func matches(_ text: String) -> (condition: String, values: [String])? {

@@ -4,6 +4,7 @@ import Library
 /// Gives names to what has none, and new ones where the title changed at its source. What has a name keeps it.
 struct NameAssignment {
     let db: Database
+    let reach: Reach
 
     /// Studios and tags stand as symlinks beside scenes, captions and `folder.jpg`. One that is called like such a file
     /// is always marked, so that names need to be compared within their own kind only.
@@ -43,10 +44,10 @@ struct NameAssignment {
             sql: """
                 CREATE TEMP TABLE dead (number INTEGER PRIMARY KEY);
                 INSERT INTO temp.dead (number)
-                SELECT s.number FROM state.member s JOIN main.complete USING (instance, kind)
+                SELECT s.number FROM \(reach.from("state.member s", number: "s.number"))
+                JOIN main.complete USING (instance, kind)
                 JOIN state.instance i ON i.number = s.instance AND i.removed_at IS NULL
-                WHERE NOT EXISTS (SELECT 1 FROM temp.known k
-                    WHERE k.instance = s.instance AND k.kind = s.kind AND k.id = s.id);
+                WHERE NOT EXISTS (SELECT 1 FROM temp.known k WHERE k.number = s.number);
 
                 CREATE TEMP TABLE freed (
                     position INTEGER PRIMARY KEY, scope INTEGER NOT NULL, kind INTEGER NOT NULL, key TEXT NOT NULL);
@@ -91,14 +92,14 @@ struct NameAssignment {
                 """)
     }
 
-    /// Before entities are computed anew: when the member that a name was made of is out of the tree, the name goes with
-    /// another one of its entity, be it listed or one that old paths use.
+    /// When the member that a name was made of is out of the tree, the name goes with another one of its entity, be it listed
+    /// or one that old paths use. That is to be found out before entities are computed anew.
     func inheritSources() throws {
         try resource(
             """
             WITH orphan AS (
                 SELECT n.scope, n.kind, n.key, n.number, s.entity
-                FROM state.name n JOIN state.member s ON s.number = n.source
+                FROM \(reach.from("state.name n", number: "n.source")) JOIN state.member s ON s.number = n.source
                 WHERE n.scope = 0 AND NOT EXISTS (
                     SELECT 1 FROM temp.known x JOIN temp.active USING (instance) WHERE x.number = n.source)
             ), heir AS (

@@ -75,7 +75,9 @@ struct Succession {
             SELECT o.instance, o.kind, o.id FROM state.successor o
             JOIN main.member m USING (instance, kind, id) WHERE m.missed = 0
             """
-        guard try Bool.fetchOne(db, sql: "SELECT EXISTS (\(returned))") == true else { return }
+        let refs = try Row.fetchAll(db, sql: returned).compactMap(Self.ref)
+        guard !refs.isEmpty else { return }
+        try IndexDatabase.markDirty(refs, db)
         try db.inTransaction(.deferred) {
             try db.execute(sql: "DELETE FROM state.successor WHERE (instance, kind, id) IN (\(returned))")
             return .commit
@@ -101,6 +103,9 @@ struct Succession {
             if let best { found.append((ref, best.id)) }
         }
         guard !found.isEmpty else { return }
+        try IndexDatabase.markDirty(
+            found.map(\.ref)
+                + found.map { EntityRef(instance: $0.ref.instance, kind: $0.ref.kind, id: $0.successor) }, db)
         try Portions(db: db).run(found) { try replace($0.ref, by: $0.successor) }
     }
 
@@ -129,12 +134,17 @@ struct Succession {
                 """)
         var gone: [(ref: EntityRef, isDeleted: Bool, evidence: [String])] = []
         for row in rows {
-            guard let kind = Kind(rawValue: row["kind"]) else { continue }
-            let ref = EntityRef(instance: InstanceNumber(row["instance"]), kind: kind, id: row["id"])
+            guard let ref = Self.ref(row) else { continue }
             if gone.last?.ref != ref { gone.append((ref, row["deleted"], [])) }
             gone[gone.count - 1].evidence.append(row["evidence"])
         }
         return gone
+    }
+
+    private static func ref(_ row: Row) -> EntityRef? {
+        Kind(rawValue: row["kind"]).map {
+            EntityRef(instance: InstanceNumber(row["instance"]), kind: $0, id: row["id"])
+        }
     }
 
     private func successor(

@@ -1,30 +1,114 @@
 import GRDB
 import Library
 
-/// Writes the tables that the tree reads: nodes, links, media and folders, from members, entities and names.
+/// Writes the tables that the tree reads, nodes, links, media and folders, from members, entities and names: those rows
+/// that depend on what is within reach.
 struct TreeTables {
     let db: Database
+    let reach: Reach
 
-    func rebuild() throws {
-        try db.execute(
-            sql: """
-                DELETE FROM main.node; DELETE FROM main.link; DELETE FROM main.media;
-                DELETE FROM main.folder; DELETE FROM main.folder_file;
-                """)
+    func write() throws {
+        if reach.isWhole {
+            try db.execute(sql: "DELETE FROM main.node; DELETE FROM main.link; DELETE FROM main.media")
+        } else {
+            try collectTouched()
+            try deleteTouched()
+        }
         try dropSidecars()
         try writeMedia()
         try writeNodes()
         try writeLinks()
         try writePositions()
         try markVisible()
-        try writeFolders()
+        try FolderTables(db: db, reach: reach).write()
+    }
+
+    // MARK: - What is written anew
+
+    /// `temp.rewritten`: the nodes that are written anew. `temp.parent`: the nodes all of whose links to children are:
+    /// because they are another node than before, or because the children have places that depend on each other. `temp.seen`: the nodes
+    /// that may be visible or not for what is written.
+    private func collectTouched() throws {
+        try db.execute(
+            sql: """
+                CREATE TEMP TABLE rewritten (
+                    scope INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (scope, number)) WITHOUT ROWID;
+                INSERT INTO temp.rewritten SELECT instance, number FROM temp.former;
+                INSERT INTO temp.rewritten SELECT 0, entity FROM temp.touched;
+
+                CREATE TEMP TABLE seen (
+                    scope INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (scope, number)) WITHOUT ROWID;
+                INSERT INTO temp.seen SELECT * FROM temp.rewritten;
+                INSERT OR IGNORE INTO temp.seen
+                SELECT l.scope, l.parent FROM temp.rewritten w
+                CROSS JOIN main.link l ON l.scope = w.scope AND l.child = w.number;
+
+                CREATE TEMP TABLE parent (
+                    scope INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (scope, number)) WITHOUT ROWID;
+                -- What came, went, or belongs to another entity than before. Of what went the row has gone already.
+                CREATE TEMP TABLE moved AS
+                SELECT f.instance, f.number, coalesce(f.entity, f.stale) AS former, m.entity
+                FROM temp.former f LEFT JOIN main.member m ON m.number = f.number
+                WHERE m.number IS NULL OR m.entity IS NOT f.entity;
+                INSERT OR IGNORE INTO temp.parent SELECT instance, number FROM temp.moved;
+                INSERT OR IGNORE INTO temp.parent SELECT 0, former FROM temp.moved;
+                INSERT OR IGNORE INTO temp.parent SELECT 0, entity FROM temp.moved WHERE entity IS NOT NULL;
+                -- Galleries and groups in which one of these is or was.
+                INSERT OR IGNORE INTO temp.parent
+                SELECT s.scope, s.number FROM temp.seen s
+                CROSS JOIN main.node n ON n.scope = s.scope AND n.number = s.number WHERE n.kind IN (5, 6);
+                INSERT OR IGNORE INTO temp.parent
+                SELECT p.instance, p.number FROM temp.reach r CROSS JOIN main.member m ON m.number = r.number
+                CROSS JOIN main.edge e ON e.instance = m.instance AND e.from_kind = m.kind AND e.from_id = m.id
+                CROSS JOIN main.member p ON p.instance = e.instance AND p.kind = e.to_kind AND p.id = e.to_id
+                WHERE e.to_kind IN (5, 6) AND p.number IS NOT NULL;
+                -- In its instance and in the merged tree alike.
+                INSERT OR IGNORE INTO temp.parent
+                SELECT 0, m.entity FROM temp.parent p CROSS JOIN main.member m ON m.number = p.number
+                WHERE p.scope <> 0 AND m.entity IS NOT NULL;
+                INSERT OR IGNORE INTO temp.parent
+                SELECT m.instance, m.number FROM temp.parent p CROSS JOIN main.member m ON m.entity = p.number
+                WHERE p.scope = 0;
+
+                -- The links from which those of the tables are made anew.
+                CREATE TEMP TABLE edge (
+                    instance INTEGER NOT NULL, from_kind INTEGER NOT NULL, from_id INTEGER NOT NULL,
+                    to_kind INTEGER NOT NULL, to_id INTEGER NOT NULL, position INTEGER,
+                    PRIMARY KEY (instance, from_kind, from_id, to_kind, to_id)) WITHOUT ROWID;
+                INSERT OR IGNORE INTO temp.edge
+                SELECT e.* FROM temp.reach r CROSS JOIN main.member m ON m.number = r.number
+                CROSS JOIN main.edge e ON e.instance = m.instance AND e.from_kind = m.kind AND e.from_id = m.id;
+                INSERT OR IGNORE INTO temp.edge
+                SELECT e.* FROM temp.parent p CROSS JOIN main.member m ON m.number = p.number AND m.instance = p.scope
+                CROSS JOIN main.edge e INDEXED BY edge_to
+                    ON e.instance = m.instance AND e.to_kind = m.kind AND e.to_id = m.id;
+                """)
+    }
+
+    private func deleteTouched() throws {
+        try db.execute(
+            sql: """
+                DELETE FROM main.node WHERE (scope, number) IN (SELECT scope, number FROM temp.rewritten);
+                DELETE FROM main.media WHERE number IN (SELECT number FROM temp.reach);
+                DELETE FROM main.link WHERE (scope, parent) IN (SELECT scope, number FROM temp.parent);
+                DELETE FROM main.link WHERE (scope, parent, kind, child) IN (
+                    SELECT l.scope, l.parent, l.kind, l.child FROM temp.rewritten w
+                    CROSS JOIN main.link l ON l.scope = w.scope AND l.child = w.number);
+                """)
     }
 
     /// What no longer stands beside anything: a picture that was taken away at its server would show the default one.
     private func dropSidecars() throws {
+        let within =
+            reach.isWhole
+            ? ""
+            : """
+            (instance, kind, id) IN (
+                SELECT s.instance, s.kind, s.id FROM temp.reach r CROSS JOIN state.member s ON s.number = r.number) AND
+            """
         try db.execute(
             sql: """
-                DELETE FROM main.sidecar WHERE NOT EXISTS (
+                DELETE FROM main.sidecar WHERE \(within) NOT EXISTS (
                     SELECT 1 FROM main.member m WHERE m.instance = main.sidecar.instance
                     AND m.kind = main.sidecar.kind AND m.id = main.sidecar.id AND CASE main.sidecar.sidecar
                     WHEN 1 THEN m.has_picture WHEN 3 THEN m.interactive
@@ -34,13 +118,15 @@ struct TreeTables {
                 """)
     }
 
+    // MARK: - Media and nodes
+
     private func writeMedia() throws {
         try db.execute(
             sql: """
                 INSERT INTO main.media (number, instance, kind, id, size, modified, archived, validator)
                 SELECT m.number, m.instance, m.kind, m.id, coalesce(f.served_size, f.size), f.modified, f.archived,
                     f.validator
-                FROM temp.placed m JOIN temp.active USING (instance)
+                FROM \(reach.from("temp.placed m", number: "m.number")) JOIN temp.active USING (instance)
                 JOIN main.file f ON f.instance = m.instance AND f.kind = m.kind AND f.id = m.id AND f.position = 0
                 WHERE m.kind IN (1, 7)
                 """)
@@ -53,12 +139,17 @@ struct TreeTables {
                 AND f.id = m.id AND f.position = 0), m.stem)
             """
         let picture = "s.instance = x.instance AND s.kind = x.kind AND s.id = x.id AND s.sidecar = 1 AND s.size > 0"
+        let entities =
+            reach.isWhole
+            ? "main.entity_member e"
+            : "temp.touched t CROSS JOIN main.entity_member e ON e.entity = t.entity"
         try db.execute(
             sql: """
                 INSERT INTO main.node (scope, number, kind, name, key, title, member, picture, modified, visible)
                 SELECT m.instance, m.number, m.kind, n.name, n.key, \(title), m.number,
                     (SELECT x.number FROM main.sidecar s WHERE \(picture)), m.modified, 0
-                FROM temp.placed m JOIN temp.active USING (instance) JOIN temp.placed x ON x.number = m.number
+                FROM \(reach.from("temp.placed m", number: "m.number")) JOIN temp.active USING (instance)
+                JOIN temp.placed x ON x.number = m.number
                 JOIN state.name n ON n.scope = m.instance AND n.number = m.number AND n.current = 1;
 
                 INSERT INTO main.node (scope, number, kind, name, key, title, member, picture, modified, visible)
@@ -71,18 +162,21 @@ struct TreeTables {
                         JOIN main.sidecar s ON \(picture)
                         WHERE y.entity = e.entity ORDER BY y.rank LIMIT 1),
                     l.modified, 0
-                FROM main.entity_member e JOIN temp.placed l ON l.number = e.number
+                FROM \(entities) JOIN temp.placed l ON l.number = e.number
                 JOIN state.name n ON n.scope = 0 AND n.number = e.entity AND n.current = 1
                 WHERE e.rank = 0;
                 """)
     }
 
+    // MARK: - Links
+
     private func writeLinks() throws {
+        let edges = reach.isWhole ? "main.edge" : "temp.edge"
         try db.execute(
             sql: """
                 INSERT INTO main.link (scope, parent, kind, child, position)
                 SELECT e.instance, p.number, e.from_kind, c.number, e.position
-                FROM main.edge e JOIN temp.active USING (instance)
+                FROM \(edges) e JOIN temp.active USING (instance)
                 JOIN temp.placed c ON c.instance = e.instance AND c.kind = e.from_kind AND c.id = e.from_id
                 JOIN temp.placed p ON p.instance = e.instance AND p.kind = e.to_kind AND p.id = e.to_id
                 WHERE p.number <> c.number;
@@ -93,7 +187,7 @@ struct TreeTables {
                 SELECT 0, parent, kind, child, position FROM (
                     SELECT p.entity AS parent, e.from_kind AS kind, c.entity AS child, e.position AS position,
                         min(a.rank + CASE WHEN e.position IS NULL THEN 1000000 ELSE 0 END)
-                    FROM main.edge e JOIN temp.active a USING (instance)
+                    FROM \(edges) e JOIN temp.active a USING (instance)
                     JOIN temp.placed c ON c.instance = e.instance AND c.kind = e.from_kind AND c.id = e.from_id
                     JOIN temp.placed p ON p.instance = e.instance AND p.kind = e.to_kind AND p.id = e.to_id
                     WHERE p.entity <> c.entity
@@ -102,17 +196,20 @@ struct TreeTables {
     }
 
     private func writePositions() throws {
+        func parents(_ kind: Kind) -> String {
+            let parents = reach.isWhole ? "main.node p" : "temp.parent w CROSS JOIN main.node p USING (scope, number)"
+            return "\(parents) CROSS JOIN main.link l ON l.scope = p.scope AND l.parent = p.number AND p.kind = \(kind.rawValue)"
+        }
         try db.execute(
             sql: """
                 -- Images of a gallery stand in the order of their paths, as the server shows them (Stash 2.3).
                 UPDATE main.link SET position = o.place FROM (
                     SELECT l.scope, l.parent, l.child, ROW_NUMBER() OVER (
                         PARTITION BY l.scope, l.parent ORDER BY f.sort_key, l.child) AS place
-                    FROM main.link l JOIN main.node p ON p.scope = l.scope AND p.number = l.parent AND p.kind = 5
+                    FROM \(parents(.gallery)) AND l.kind = 7
                     JOIN main.node n ON n.scope = l.scope AND n.number = l.child
                     JOIN main.media d ON d.number = n.member
-                    JOIN main.file f ON f.instance = d.instance AND f.kind = d.kind AND f.id = d.id AND f.position = 0
-                    WHERE l.kind = 7) o
+                    JOIN main.file f ON f.instance = d.instance AND f.kind = d.kind AND f.id = d.id AND f.position = 0) o
                 WHERE main.link.scope = o.scope AND main.link.parent = o.parent AND main.link.kind = 7
                     AND main.link.child = o.child;
 
@@ -121,13 +218,14 @@ struct TreeTables {
                     SELECT l.scope, l.parent, l.child, coalesce((SELECT max(x.position) FROM main.link x
                         WHERE x.scope = l.scope AND x.parent = l.parent AND x.kind = 1), 0) + ROW_NUMBER() OVER (
                         PARTITION BY l.scope, l.parent ORDER BY n.key) AS place
-                    FROM main.link l JOIN main.node p ON p.scope = l.scope AND p.number = l.parent AND p.kind = 6
-                    JOIN main.node n ON n.scope = l.scope AND n.number = l.child
-                    WHERE l.kind = 1 AND l.position IS NULL) o
+                    FROM \(parents(.group)) AND l.kind = 1 AND l.position IS NULL
+                    JOIN main.node n ON n.scope = l.scope AND n.number = l.child) o
                 WHERE main.link.scope = o.scope AND main.link.parent = o.parent AND main.link.kind = 1
                     AND main.link.child = o.child;
                 """)
     }
+
+    // MARK: - What is listed
 
     /// A directory is listed when it holds something. Studios and tags hold their children's symlinks too, so they are
     /// marked from the leaves up until nothing changes; a cycle of tags without content stays unlisted.
@@ -136,124 +234,45 @@ struct TreeTables {
             EXISTS (SELECT 1 FROM main.link l JOIN main.node c ON c.scope = l.scope AND c.number = l.child
                 WHERE l.scope = main.node.scope AND l.parent = main.node.number AND c.visible AND l.kind IN
             """
+        if !reach.isWhole { try collectSeen() }
+        let within = reach.isWhole ? "" : "AND (scope, number) IN (SELECT scope, number FROM temp.seen)"
         try db.execute(
             sql: """
-                UPDATE main.node SET visible = 1 WHERE kind IN (1, 7) AND member IN (SELECT number FROM main.media);
-                UPDATE main.node SET visible = 1 WHERE kind = 5 AND \(holds) (7));
-                UPDATE main.node SET visible = 1 WHERE kind = 6 AND (picture IS NOT NULL OR \(holds) (1)));
-                UPDATE main.node SET visible = 1 WHERE kind = 2 AND (picture IS NOT NULL OR \(holds) (1, 5, 7)));
-                UPDATE main.node SET visible = 1 WHERE kind IN (3, 4) AND (picture IS NOT NULL OR \(holds) (1)));
+                UPDATE main.node SET visible = 1 WHERE kind IN (1, 7) \(within)
+                    AND EXISTS (SELECT 1 FROM main.media d WHERE d.number = main.node.member);
+                UPDATE main.node SET visible = 1 WHERE kind = 5 \(within) AND \(holds) (7));
+                UPDATE main.node SET visible = 1 WHERE kind = 6 \(within) AND (picture IS NOT NULL OR \(holds) (1)));
+                UPDATE main.node SET visible = 1
+                WHERE kind = 2 \(within) AND (picture IS NOT NULL OR \(holds) (1, 5, 7)));
+                UPDATE main.node SET visible = 1
+                WHERE kind IN (3, 4) \(within) AND (picture IS NOT NULL OR \(holds) (1)));
                 """)
         repeat {
             try db.execute(
-                sql: "UPDATE main.node SET visible = 1 WHERE NOT visible AND kind IN (3, 4) AND \(holds) (3, 4))")
+                sql: """
+                    UPDATE main.node SET visible = 1
+                    WHERE NOT visible AND kind IN (3, 4) \(within) AND \(holds) (3, 4))
+                    """)
         } while db.changesCount > 0
     }
 
-    private func writeFolders() throws {
-        let rows = try Row.fetchCursor(
-            db,
-            sql: """
-                SELECT f.instance, f.folder, max(f.modified) AS modified FROM main.file f
-                JOIN temp.active USING (instance)
-                WHERE f.position = 0 AND f.kind IN (1, 7) GROUP BY f.instance, f.folder ORDER BY 1, 2
-                """)
-        var trees: [Int64: FolderTree] = [:]
-        while let row = try rows.next() {
-            trees[row["instance"], default: FolderTree()].add(row["folder"], modified: row["modified"])
-        }
-        let statement = try db.makeStatement(
-            sql: """
-                INSERT INTO main.folder (scope, number, parent, name, key, path, modified) VALUES (?, ?, ?, ?, ?, ?, ?)
-                """)
-        for (scope, tree) in trees {
-            for folder in tree.folders {
-                try statement.execute(arguments: [
-                    scope, folder.number, folder.parent, folder.name, NameRules.key(folder.name), folder.path,
-                    folder.modified,
-                ])
-            }
-        }
-        let files = """
-            SELECT f.instance AS scope, coalesce(o.number, 0) AS folder, f.key, f.name, m.number, m.id, f.kind
-            FROM main.file f JOIN temp.placed m USING (instance, kind, id) JOIN temp.active USING (instance)
-            LEFT JOIN main.folder o ON o.scope = f.instance AND o.path = f.folder
-            WHERE f.position = 0 AND f.kind IN (1, 7)
-            """
+    /// Completes `temp.seen` by the directories above what was written, and hides all of it: what is in a directory that
+    /// is listed for nothing else may be what was taken away.
+    private func collectSeen() throws {
         try db.execute(
             sql: """
-                INSERT OR IGNORE INTO main.folder_file (scope, folder, key, name, member)
-                SELECT scope, folder, key, name, number FROM (\(files)) f
-                WHERE NOT EXISTS (SELECT 1 FROM main.folder o
-                    WHERE o.scope = f.scope AND o.parent = f.folder AND o.key = f.key)
-                ORDER BY number
+                INSERT OR IGNORE INTO temp.seen SELECT * FROM temp.parent;
+                INSERT OR IGNORE INTO temp.seen
+                SELECT l.scope, l.parent FROM temp.rewritten w
+                CROSS JOIN main.link l ON l.scope = w.scope AND l.child = w.number;
+                -- A gallery stands in its performers, and a studio or a tag in those above it.
+                WITH RECURSIVE above (scope, number) AS (
+                    SELECT scope, number FROM temp.seen
+                    UNION
+                    SELECT l.scope, l.parent FROM above a
+                    CROSS JOIN main.link l ON l.scope = a.scope AND l.child = a.number AND l.kind IN (3, 4, 5))
+                INSERT OR IGNORE INTO temp.seen SELECT scope, number FROM above;
+                UPDATE main.node SET visible = 0 WHERE (scope, number) IN (SELECT scope, number FROM temp.seen);
                 """)
-        // Names that differ only in case, or were made equal by cleaning.
-        let left = try Row.fetchAll(
-            db,
-            sql: """
-                SELECT f.*, a.name AS instance_name FROM (\(files)) f JOIN temp.active a ON a.instance = f.scope
-                WHERE NOT EXISTS (SELECT 1 FROM main.folder_file x WHERE x.scope = f.scope AND x.folder = f.folder
-                    AND x.key = f.key AND x.member = f.number) ORDER BY f.number
-                """)
-        for row in left {
-            let name: String = row["name"]
-            let stem = NameRules.stem(name)
-            let mark = " [\(row["instance_name"] as String)-\(row["id"] as Int64)]"
-            let unique = stem + mark + name.dropFirst(stem.count)
-            try db.execute(
-                sql: "INSERT OR IGNORE INTO main.folder_file (scope, folder, key, name, member) VALUES (?, ?, ?, ?, ?)",
-                arguments: [row["scope"], row["folder"], NameRules.key(unique), unique, row["number"]])
-        }
-    }
-}
-
-/// The folders of one server, from the paths of its files.
-struct FolderTree {
-    struct Folder {
-        let number: Int64
-        let parent: Int64
-        let name: String
-        let path: String
-        var modified: Int64
-    }
-
-    private var byPath: [String: Folder] = [:]
-    private var numbers: Set<Int64> = []
-    private var names: Set<String> = []
-
-    var folders: [Folder] { byPath.values.sorted { $0.path < $1.path } }
-
-    /// Adds a folder and those above it. Paths come sorted, so that of two folders that differ only in case always the
-    /// same one keeps its name.
-    mutating func add(_ path: String, modified: Int64) {
-        var prefix = ""
-        var parent: Int64 = 0
-        for component in path.split(separator: "/") {
-            prefix += prefix.isEmpty ? String(component) : "/" + component
-            if let known = byPath[prefix] {
-                parent = known.number
-                if known.modified < modified { byPath[prefix]?.modified = modified }
-                continue
-            }
-            var name = String(component)
-            var attempt = 2
-            while !names.insert("\(parent)/" + NameRules.key(name)).inserted {
-                name = "\(component) [\(attempt)]"
-                attempt += 1
-            }
-            let number = unusedNumber(for: prefix)
-            byPath[prefix] = Folder(number: number, parent: parent, name: name, path: prefix, modified: modified)
-            parent = number
-        }
-    }
-
-    /// 40 bits of FNV-1a: what an inode number has room for.
-    private mutating func unusedNumber(for path: String) -> Int64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in path.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        var number = Int64((hash ^ (hash >> 40)) & 0xFF_FFFF_FFFF)
-        while number == 0 || !numbers.insert(number).inserted { number = (number + 1) & 0xFF_FFFF_FFFF }
-        return number
     }
 }

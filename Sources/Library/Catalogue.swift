@@ -1,4 +1,4 @@
-import GRDB
+package import GRDB
 import Synchronization
 
 /// Something that has a name in a tree.
@@ -374,7 +374,8 @@ package final class Catalogue: Sendable {
 
     // MARK: Reading
 
-    func read<T>(_ body: (Database) throws -> T) throws -> T { try index.pool.read(body) }
+    /// Reads the index.
+    package func read<T>(_ body: (Database) throws -> T) throws -> T { try index.pool.read(body) }
 
     static func collect(
         _ db: Database, _ sql: String, _ arguments: StatementArguments

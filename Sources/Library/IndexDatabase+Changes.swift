@@ -98,6 +98,24 @@ extension IndexDatabase {
         }
     }
 
+    /// Remembers that every row of an instance was read, at this time in Unix seconds.
+    package func noteFullPass(of instance: InstanceNumber, at time: Int64) throws {
+        try pool.write { db in
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)",
+                arguments: ["full-\(instance.rawValue)", "\(time)"])
+        }
+    }
+
+    /// When every row of an instance was read last, in Unix seconds; nil when that never was.
+    package func lastFullPass(of instance: InstanceNumber) throws -> Int64? {
+        try pool.read { db in
+            try String.fetchOne(
+                db, sql: "SELECT value FROM setting WHERE key = ?", arguments: ["full-\(instance.rawValue)"]
+            ).flatMap(Int64.init)
+        }
+    }
+
     // MARK: - What differs
 
     /// Which of these rows, ids with the server's `updated_at` texts, are not known as they are now, and how many of them

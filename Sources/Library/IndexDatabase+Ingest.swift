@@ -1,5 +1,5 @@
 import Foundation
-import GRDB
+package import GRDB
 
 /// One pass of a sync over one instance: rows that it stores are marked with its number.
 package struct SyncPass: Sendable, Hashable {
@@ -73,8 +73,11 @@ extension IndexDatabase {
             var changed = 0
             for record in records {
                 precondition(record.ref.instance == pass.instance, "a record of another instance")
-                if try Ingestion(db: db, record: record, pass: pass).run() { changed += 1 }
+                guard try Ingestion(db: db, record: record, pass: pass).run() else { continue }
+                changed += 1
+                try Self.markDirty([record.ref], db)
             }
+            if changed > 0 { try Self.limitDirty(db) }
             return changed
         }
     }
@@ -85,6 +88,12 @@ extension IndexDatabase {
     package func finish(_ kind: Kind, in pass: SyncPass, seen: Set<Int64>, force: Bool) throws -> DeletionReport {
         try pool.write { db in
             let key: StatementArguments = [pass.instance.rawValue, kind.rawValue]
+            let isFirst =
+                try Bool.fetchOne(
+                    db, sql: "SELECT NOT EXISTS (SELECT 1 FROM complete WHERE instance = ? AND kind = ?)",
+                    arguments: key) ?? true
+            // From now on it is known what of an earlier index is no longer there.
+            if isFirst { try Self.markAllDirty(db) }
             try db.execute(
                 sql: "INSERT OR REPLACE INTO complete (instance, kind, pass) VALUES (?, ?, ?)",
                 arguments: [pass.instance.rawValue, kind.rawValue, pass.number])
@@ -99,12 +108,15 @@ extension IndexDatabase {
             // That everything is gone is a fault and says nothing of any row.
             for id in missing where !seen.isEmpty {
                 try count.execute(arguments: [pass.instance.rawValue, kind.rawValue, id])
+                try Self.markDirty([EntityRef(instance: pass.instance, kind: kind, id: id)], db)
             }
             let clear = try db.cachedStatement(
                 sql: "UPDATE member SET missed = 0 WHERE instance = ? AND kind = ? AND id = ?")
             for id in doubted where !missing.contains(id) {
                 try clear.execute(arguments: [pass.instance.rawValue, kind.rawValue, id])
+                try Self.markDirty([EntityRef(instance: pass.instance, kind: kind, id: id)], db)
             }
+            try Self.limitDirty(db)
             // A second pass has to agree, or a person where so much is gone that no pass is believed.
             let isTooMuch = Self.isTooMuch(missing.count, of: total)
             let gone = isTooMuch && force ? missing : missing.intersection(doubted)
@@ -148,8 +160,10 @@ extension IndexDatabase {
                 guard seen.contains(id), has != (row["has_picture"] as Bool) else { continue }
                 changed = true
                 try statement.execute(arguments: [has, instance.rawValue, kind.rawValue, id])
+                try Self.markDirty([EntityRef(instance: instance, kind: kind, id: id)], db)
                 if !has { try Self.dropSidecars(EntityRef(instance: instance, kind: kind, id: id), [.picture], db) }
             }
+            if changed { try Self.limitDirty(db) }
             return changed
         }
     }
@@ -200,7 +214,9 @@ extension IndexDatabase {
                     sidecar.ref.instance.rawValue, sidecar.ref.kind.rawValue, sidecar.ref.id, sidecar.kind.rawValue,
                     sidecar.position, sidecar.language, sidecar.type, sidecar.size, sidecar.learnedFor,
                 ])
+                try Self.markDirty([sidecar.ref], db)
             }
+            try Self.limitDirty(db)
         }
     }
 
@@ -248,7 +264,33 @@ extension IndexDatabase {
             for table in tables {
                 try db.execute(sql: "DELETE FROM \(table) WHERE instance = ?", arguments: [instance.rawValue])
             }
+            try Self.markAllDirty(db)
         }
+    }
+
+    // MARK: - What the derived tables have not followed
+
+    /// The key of the setting that tells that everything has to be derived again; each value is used once.
+    package static let distrust = "all-dirty"
+
+    /// Notes that something was changed that derived tables may depend on.
+    package static func markDirty(_ refs: [EntityRef], _ db: Database) throws {
+        let statement = try db.cachedStatement(
+            sql: "INSERT OR REPLACE INTO dirty (instance, kind, id) VALUES (?, ?, ?)")
+        for ref in refs { try statement.execute(arguments: [ref.instance.rawValue, ref.kind.rawValue, ref.id]) }
+    }
+
+    /// Notes that anything may have changed.
+    package static func markAllDirty(_ db: Database) throws {
+        try db.execute(
+            sql: "INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)", arguments: [distrust, UUID().uuidString])
+        try db.execute(sql: "DELETE FROM dirty")
+    }
+
+    /// Of very many it is not kept which they are.
+    private static func limitDirty(_ db: Database) throws {
+        let count = try Int.fetchOne(db.cachedStatement(sql: "SELECT count(*) FROM dirty")) ?? 0
+        if count > 20_000 { try markAllDirty(db) }
     }
 
     /// The instances of which the index has rows: with `forget` it is brought in line with the configured ones.
@@ -291,6 +333,7 @@ extension IndexDatabase {
     }
 
     private static func remove(_ ref: EntityRef, _ db: Database) throws {
+        try markDirty([ref], db)
         let key: StatementArguments = [ref.instance.rawValue, ref.kind.rawValue, ref.id]
         for table in ["member", "file", "stash_id", "caption", "sidecar"] {
             try db.cachedStatement(sql: "DELETE FROM \(table) WHERE instance = ? AND kind = ? AND id = ?")

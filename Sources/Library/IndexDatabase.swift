@@ -7,7 +7,7 @@ package final class IndexDatabase: Sendable {
     package let path: String
 
     /// Raised with every change of the tables: an index of another version is thrown away and synced again.
-    private static let version = 5
+    private static let version = 6
 
     /// Opens `directory/index.sqlite`; an index of another version, of another library or a damaged one is replaced
     /// by an empty one.
@@ -134,6 +134,7 @@ package final class IndexDatabase: Sendable {
             to_kind INTEGER NOT NULL, to_id INTEGER NOT NULL, position INTEGER,
             PRIMARY KEY (instance, from_kind, from_id, to_kind, to_id)
         ) WITHOUT ROWID;
+        CREATE INDEX edge_to ON edge (instance, to_kind, to_id, from_kind);
 
         CREATE TABLE caption (
             instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL, position INTEGER NOT NULL,
@@ -148,6 +149,19 @@ package final class IndexDatabase: Sendable {
             language TEXT NOT NULL, type TEXT NOT NULL, size INTEGER NOT NULL, learned_for TEXT NOT NULL,
             PRIMARY KEY (instance, kind, id, sidecar, position)
         ) WITHOUT ROWID;
+
+        -- What the derived tables have not followed yet: rows that came, changed or went, each with its last mark.
+        CREATE TABLE dirty (
+            mark INTEGER PRIMARY KEY AUTOINCREMENT,
+            instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL,
+            UNIQUE (instance, kind, id)
+        );
+
+        -- The decisions by hand that they have followed; of a split the other is 0.
+        CREATE TABLE decided (
+            kind INTEGER NOT NULL, instance INTEGER NOT NULL, id INTEGER NOT NULL,
+            other_instance INTEGER NOT NULL, other_id INTEGER NOT NULL
+        );
 
         -- What a sync could not take, with the reason.
         CREATE TABLE set_aside (
@@ -240,12 +254,14 @@ package final class IndexDatabase: Sendable {
         CREATE UNIQUE INDEX folder_key ON folder (scope, parent, key);
         CREATE INDEX folder_number ON folder (scope, parent, number);
         CREATE INDEX folder_path ON folder (scope, path);
+        -- `base` is the file's own key where another file or folder has it.
         CREATE TABLE folder_file (
-            scope INTEGER NOT NULL, folder INTEGER NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL,
-            member INTEGER NOT NULL,
-            PRIMARY KEY (scope, folder, key)
-        ) WITHOUT ROWID;
-        CREATE INDEX folder_file_member ON folder_file (scope, folder, member);
+            member INTEGER PRIMARY KEY, scope INTEGER NOT NULL, folder INTEGER NOT NULL, key TEXT NOT NULL,
+            name TEXT NOT NULL, base TEXT
+        );
+        CREATE UNIQUE INDEX folder_file_key ON folder_file (scope, folder, key);
+        CREATE INDEX folder_file_base ON folder_file (scope, folder, base) WHERE base IS NOT NULL;
+        CREATE INDEX folder_file_folder ON folder_file (scope, folder, member);
         """
 }
 

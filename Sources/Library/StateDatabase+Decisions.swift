@@ -268,7 +268,7 @@ extension Decision.What {
 
 extension EntityRef {
     /// Follows replacements to their end; a circle, which no server makes, ends where it closes.
-    func current(_ successors: [EntityRef: EntityRef]) -> EntityRef {
+    package func current(_ successors: [EntityRef: EntityRef]) -> EntityRef {
         var seen: Set<EntityRef> = [self]
         var ref = self
         while let next = successors[ref], seen.insert(next).inserted { ref = next }

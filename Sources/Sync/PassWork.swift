@@ -26,6 +26,8 @@ struct PassWork {
     var demanded: [Kind: Set<Int64>] = [:]
     var fileMark: Watermark?
     var latestPlay: WireTime?
+    /// Every kind was read whole so far.
+    private var isFull = true
 
     var instance: InstanceNumber { synchroniser.instance }
     var client: StashClient { synchroniser.client }
@@ -67,6 +69,9 @@ struct PassWork {
                 if kind == .scene { try deriveChanges() }
             }
             try noteFilesAndPlays()
+            if report.error == nil, isFull, report.kinds.values.allSatisfy(\.isComplete) {
+                try local { try index.noteFullPass(of: instance, at: startedAt) }
+            }
             // Sizes that could not be learnt are asked for by the larger passes.
             if options.scope != .incremental || report.changed > 0 { try learnSidecars() }
             try deriveChanges()
@@ -147,6 +152,7 @@ struct PassWork {
         _ kind: Kind, in pass: SyncPass, isWhole: Bool = false, records: @escaping ([Row]) -> [MemberRecord]
     ) throws(SyncError) {
         let scope = try scope(of: kind)
+        if scope != .full { isFull = false }
         var changes: Changes?
         do throws(SyncError) {
             if scope != .full { changes = try self.changes(of: kind, scope) }

@@ -94,6 +94,24 @@ package struct SyncReport: Sendable, Equatable {
     }
 }
 
+/// What somebody who asks for a pass wants beyond what a pass does.
+package struct PassDemand: Sendable, Equatable {
+    /// As `SyncOptions.force`.
+    package var force = false
+    /// Every row is read.
+    package var isFull = false
+
+    package init(force: Bool = false, isFull: Bool = false) {
+        self.force = force
+        self.isFull = isFull
+    }
+
+    mutating func formUnion(_ other: PassDemand) {
+        force = force || other.force
+        isFull = isFull || other.isFull
+    }
+}
+
 /// How much of a server a pass looks at.
 package enum SyncScope: Sendable, Hashable {
     /// Every row is read: also what leaves no trace in any time, such as a renamed folder (Stash 3.2).
@@ -121,7 +139,7 @@ package struct SyncOptions: Sendable {
     /// How much is looked at.
     package var scope = SyncScope.full
     /// Kinds of up to so many rows are swept by incremental passes too when the server counts another number of rows.
-    package var sweptAtOnce: Int64 = 10_000
+    package var sweptAtOnce: Int64 = .max
     /// Removes also when more than a fifth of a kind would vanish, and takes what is found for the instance's catalogue; every row is read.
     package var force = false
     /// Why the pass runs; it is remembered with what came of it.

@@ -3,10 +3,12 @@ import Stash
 
 /// When passes run.
 package struct SyncSchedule: Sendable {
-    /// From the end of a pass to the next one. A pass over a large library takes its server minutes, and what people
-    /// change by hand is shown an hour later at most.
+    /// From the end of a pass to the next one, which compares the time of every row with what is known.
     /// nil: only news and requests begin one.
     package var interval: Duration? = .seconds(3600)
+    /// After this long such a pass reads every row, for some changes leave no trace in any time (Stash 3.2). That takes the server of
+    /// a large library minutes.
+    package var fullInterval: Duration = .seconds(86_400)
     /// How often a server is asked, by one small question, whether anything is new; nil: never.
     package var probeInterval: Duration? = .seconds(60)
     /// From the first news to the pass, so that what is done in quick succession makes one.

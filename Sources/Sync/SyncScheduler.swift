@@ -68,8 +68,8 @@ package final class SyncScheduler: Sendable {
     /// - Returns: The number of the pass that answers the request, as `SyncEvent.Ended` tells it; nil when no such instance is
     ///   enabled.
     @discardableResult
-    package func request(_ instance: InstanceNumber, force: Bool = false) -> Int? {
-        workers.withLock { $0[instance] }?.request(force: force)
+    package func request(_ instance: InstanceNumber, _ demand: PassDemand = PassDemand()) -> Int? {
+        workers.withLock { $0[instance] }?.request(demand)
     }
 
     /// Something was done at a server: a pass begins soon, one for all that is told in quick succession.
@@ -78,8 +78,8 @@ package final class SyncScheduler: Sendable {
     }
 
     /// Begins a pass of every enabled instance.
-    package func requestAll(force: Bool = false) {
-        for worker in workers.withLock({ Array($0.values) }) { _ = worker.request(force: force) }
+    package func requestAll() {
+        for worker in workers.withLock({ Array($0.values) }) { _ = worker.request(PassDemand()) }
     }
 
     /// How each enabled instance stands, in the order of their numbers.

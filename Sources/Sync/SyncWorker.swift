@@ -26,7 +26,7 @@ final class SyncWorker: Sendable {
         /// Of the pass that runs, or of the next one.
         var cancellation = Cancellation()
         var agenda: Agenda
-        var isForced = false
+        var demand = PassDemand()
         var isStopping = false
         var hasEnded = false
         /// Passes that were begun.
@@ -34,7 +34,7 @@ final class SyncWorker: Sendable {
     }
 
     private enum Job {
-        case pass(Instance, PassOccasion, force: Bool, Cancellation)
+        case pass(Instance, PassOccasion, PassDemand, Cancellation)
         case probe(Instance, Cancellation)
     }
 
@@ -63,11 +63,11 @@ final class SyncWorker: Sendable {
     /// Begins a pass at once, or after the one that runs.
     ///
     /// - Returns: Its number.
-    func request(force: Bool) -> Int {
+    func request(_ demand: PassDemand) -> Int {
         defer { wake.signal() }
         return state.withLock { state in
             state.agenda.request()
-            state.isForced = state.isForced || force
+            state.demand.formUnion(demand)
             return state.passes + 1
         }
     }
@@ -127,11 +127,11 @@ final class SyncWorker: Sendable {
         if let health = status.health { tell(.health(health)) }
         while let job = next() {
             switch job {
-            case .pass(let instance, let occasion, let force, let cancellation):
+            case .pass(let instance, let occasion, let demand, let cancellation):
                 tell(.began(SyncEvent.Began(occasion: occasion)))
                 let began = now
                 let before = surroundings.schedule.probeInterval == nil ? nil : try? newest(instance, cancellation)
-                let report = pass(instance, occasion, force: force, cancellation)
+                let report = pass(instance, occasion, demand, cancellation)
                 if report.error == nil { known = before }
                 note(report, took: now - began)
             case .probe(let instance, let cancellation):
@@ -154,11 +154,11 @@ final class SyncWorker: Sendable {
                 case nil: return (nil, state.agenda.nextStep ?? .seconds(86_400))
                 case .probe: return (.probe(state.instance, state.cancellation), nil)
                 case .pass(let occasion):
-                    defer { state.isForced = false }
+                    defer { state.demand = PassDemand() }
                     state.agenda.passBegan()
                     state.passes += 1
                     state.status.phase = .syncing(SyncProgress(instance: state.instance.number, stage: .connecting))
-                    return (.pass(state.instance, occasion, force: state.isForced, state.cancellation), nil)
+                    return (.pass(state.instance, occasion, state.demand, state.cancellation), nil)
                 }
             }
             if let job { return job }
@@ -188,7 +188,7 @@ final class SyncWorker: Sendable {
     }
 
     private func pass(
-        _ instance: Instance, _ occasion: PassOccasion, force: Bool, _ cancellation: Cancellation
+        _ instance: Instance, _ occasion: PassOccasion, _ demand: PassDemand, _ cancellation: Cancellation
     ) -> SyncReport {
         let client: StashClient
         do {
@@ -199,11 +199,7 @@ final class SyncWorker: Sendable {
             report.error = .configuration("\(error)")
             return report
         }
-        var options = surroundings.options
-        options.force = options.force || force
-        options.occasion = occasion
-        // News come soon after a change, which has its time; what leaves none waits for the pass of the hour.
-        if occasion == .news { options.scope = .incremental }
+        let options = options(occasion, demand)
         let synchroniser = Synchroniser(
             instance: instance.number, client: client, index: surroundings.index,
             state: surroundings.state, lockDirectory: surroundings.lockDirectory, options: options)
@@ -217,6 +213,24 @@ final class SyncWorker: Sendable {
                 }
             },
             derive: surroundings.derive)
+    }
+
+    private func options(_ occasion: PassOccasion, _ demand: PassDemand) -> SyncOptions {
+        var options = surroundings.options
+        options.force = options.force || demand.force
+        options.occasion = occasion
+        switch occasion {
+        case .request: options.scope = demand.isFull ? .full : .incremental
+        case .news:
+            options.scope = .incremental
+            // They may come often. What has gone of many waits for the pass of the hour.
+            options.sweptAtOnce = 10_000
+        case .time:
+            let lastFull = (try? surroundings.index.lastFullPass(of: instance)) ?? nil
+            let isDue = lastFull.map { Self.unixTime - $0 >= surroundings.schedule.fullInterval.components.seconds }
+            options.scope = isDue ?? true ? .full : .sweep
+        }
+        return options
     }
 
     private func tell(_ what: SyncEvent.What) {

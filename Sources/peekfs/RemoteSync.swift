@@ -23,9 +23,9 @@ final class RemoteSync: Sendable {
     /// Nothing is left to wait for, or nobody who tells of it.
     private let isOver = DispatchSemaphore(value: 0)
 
-    init(_ control: ControlLine, names: [String], force: Bool) {
+    init(_ control: ControlLine, names: [String], _ demand: PassDemand) {
         self.control = control
-        request = SyncRequest(instances: names.isEmpty ? nil : names, force: force ? true : nil)
+        request = SyncRequest(instances: names.isEmpty ? nil : names, demand)
     }
 
     /// Ends the wait; the daemon goes on.

@@ -28,7 +28,7 @@ struct SyncCommand: ParsableCommand {
 
     func run() throws {
         let cancel = Cancellation()
-        let remote = RemoteSync(try location.control(), names: names, force: force)
+        let remote = RemoteSync(try location.control(), names: names, PassDemand(force: force, isFull: full))
         let signals = Signals()
         signals.watch(
             stop: { again in

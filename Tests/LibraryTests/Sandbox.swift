@@ -40,7 +40,7 @@ final class Sandbox {
         return reports
     }
 
-    func names(_ scope: Scope, _ kind: Kind) throws -> [String] { try catalogue.nodes(scope, kind).map(\.name) }
+    func names(_ scope: Scope, _ kind: Kind) throws -> [String] { try catalogue.nodes(scope, kind).map(\.name).sorted() }
 }
 
 /// A record with a file, if it is a scene or an image.

@@ -1,5 +1,6 @@
 import Derive
 import Library
+import Suggest
 import Testing
 
 @Suite struct `Suggestions of what may be the same` {

@@ -68,8 +68,8 @@ import Testing
         #expect(merged.number == alone.number)
         #expect(merged.name == "Ann B", "a name once given stays, although a wins")
         #expect(merged.title == "Ann A", "the value comes from the first in priority order")
-        #expect(
-            try box.catalogue.children(.merged, of: merged.number, .scene).map(\.name) == ["One.mp4", "Two.mp4"])
+        let children = try box.catalogue.children(.merged, of: merged.number, .scene).map(\.name)
+        #expect(children.sorted() == ["One.mp4", "Two.mp4"])
         #expect(try box.catalogue.members(ofEntity: merged.number).map(\.instance) == [a, b])
 
         // The one that gave the name goes: path and number stay.

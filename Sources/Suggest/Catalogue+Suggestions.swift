@@ -1,4 +1,5 @@
 import GRDB
+package import Library
 
 extension Catalogue {
     /// Pairs of things of different servers that may be the same, the best first. What is joined already, what cannot be

@@ -1,4 +1,5 @@
 import Foundation
+package import Library
 
 /// A name as suggestions compare it: letters and digits only, without case and accents. Two names that are equal in this
 /// way are a reason to ask a person, never one to join anything.

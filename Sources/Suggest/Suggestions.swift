@@ -1,3 +1,5 @@
+package import Library
+
 /// Pairs of things that may be the same, for a person to decide: pure, no I/O.
 package struct Suggestions {
     /// A thing as suggestions see it.

@@ -1,0 +1,267 @@
+import Derive
+import Foundation
+import GRDB
+import Library
+import Testing
+
+/// What a derivation leaves alone must be what it would have written: random libraries are changed at random and derived in both
+/// ways from equal databases. `PEEKFS_WORLDS` says how many; a failure names its seed.
+@Suite struct `Deriving what has changed` {
+    private static var seeds: UInt64 {
+        ProcessInfo.processInfo.environment["PEEKFS_WORLDS"].flatMap(UInt64.init) ?? 12
+    }
+
+    @Test(.timeLimit(.minutes(30)))
+    func `leads where deriving everything leads`() async throws {
+        try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
+            Thread.detachNewThread { done.resume(with: Result(catching: Self.compare)) }
+        }
+    }
+
+    private static func compare() throws {
+        for seed in 1...seeds {
+            let library = try ChangingLibrary(seed: seed)
+            for _ in 0..<30 {
+                try library.change()
+                let differences = try library.derive()
+                if !differences.isEmpty {
+                    Issue.record(
+                        """
+                        seed \(seed)
+                        \(library.log.joined(separator: "\n"))
+                        \(differences.prefix(40).joined(separator: "\n"))
+                        """)
+                    return
+                }
+            }
+        }
+    }
+}
+
+/// Three servers with things of every kind, and someone who changes them.
+private final class ChangingLibrary {
+    let box: Sandbox
+    var random: Random
+    var log: [String] = []
+    private var instances: [InstanceNumber] = []
+    private var records: [InstanceNumber: [EntityRef: MemberRecord]] = [:]
+    private var pictures: [InstanceNumber: Set<EntityRef>] = [:]
+    private var nextID: [InstanceNumber: Int64] = [:]
+
+    init(seed: UInt64) throws {
+        random = Random(seed: seed)
+        box = try Sandbox()
+        for name in ["attic", "barn", "cellar"].prefix(pick(2...3)) {
+            let instance = try box.instance(name)
+            instances.append(instance)
+            for _ in 0..<pick(8...20) { make(instance) }
+            try sync(instance)
+        }
+        try Derivation(state: box.state, index: box.index).run()
+    }
+
+    private func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
+    private func isLucky(_ chance: Int) -> Bool { pick(1...100) <= chance }
+    private func name(_ ref: EntityRef) -> String { "\(ref.instance.rawValue)-\(ref.kind)-\(ref.id)" }
+    private func any<T>(_ values: [T]) -> T? { values.randomElement(using: &random) }
+
+    // MARK: Things
+
+    private func make(_ instance: InstanceNumber) {
+        let id = nextID[instance, default: 1]
+        nextID[instance] = id + 1
+        guard let kind = any(Kind.allCases + [.scene, .image, .tag]) else { return }
+        let ref = EntityRef(instance: instance, kind: kind, id: id)
+        var made = record(instance, kind, id, title())
+        if kind.isFile || kind == .gallery { made.files = [file(kind)] }
+        records[instance, default: [:]][ref] = made
+        edit(ref)
+    }
+
+    private func title() -> String? { isLucky(15) ? nil : any(["Alpha", "alpha", "Beta", "Gamma", "x.mp4", "Delta"]) }
+
+    private func file(_ kind: Kind) -> FileRecord {
+        let folder = any(["", "/a", "/a/b", "/A", "/a/clip.mp4", "/c/d"]) ?? ""
+        let name = any(kind == .image ? ["one.jpg", "two.jpg", "ONE.jpg"] : ["clip.mp4", "other.mp4"]) ?? ""
+        var file = FileRecord(
+            path: "/data\(folder)/\(name)", basename: name, size: Int64(pick(1...3)) * 1000,
+            modified: Int64(pick(1...4)) * 1_000_000)
+        if isLucky(40) { file.oshash = any(["aa", "bb", "cc"]) }
+        if isLucky(30) { file.md5 = any(["11", "22"]) }
+        return file
+    }
+
+    /// Changes one thing in one or several ways.
+    private func edit(_ ref: EntityRef) {
+        guard var thing = records[ref.instance]?[ref] else { return }
+        let others = records[ref.instance, default: [:]].keys.sorted()
+        func links(_ kind: Kind, _ most: Int) -> [LinkRecord] {
+            let ids = others.filter { $0.kind == kind && $0 != ref }.map(\.id).shuffled(using: &random)
+            return ids.prefix(pick(0...most)).map {
+                LinkRecord(kind: kind, id: $0, position: kind == .group && isLucky(60) ? Int64(pick(1...5)) : nil)
+            }
+        }
+        repeat {
+            switch pick(0...6) {
+            case 0: thing.title = title()
+            case 1:
+                thing.stashIDs = (0..<pick(0...2)).map { _ in
+                    StashIDRecord(endpoint: "https://box/graphql", stashID: "id\(pick(1...5))")
+                }
+            case 2 where !thing.files.isEmpty: thing.files = [file(ref.kind)]
+            case 3 where ref.kind == .scene:
+                thing.interactive = isLucky(50)
+                thing.captions = isLucky(50) ? [CaptionRecord(language: "en", type: "vtt")] : []
+            case 4: if isLucky(50) { pictures[ref.instance, default: []].formSymmetricDifference([ref]) }
+            case 5: thing.modified += 1
+            default:
+                switch ref.kind {
+                case .scene:
+                    thing.links =
+                        links(.performer, 2) + links(.studio, 1) + links(.tag, 2) + links(.group, 2) + links(.gallery, 1)
+                case .image: thing.links = links(.gallery, 2) + links(.performer, 1) + links(.tag, 1)
+                case .gallery: thing.links = links(.performer, 2) + links(.studio, 1)
+                case .studio, .tag, .group: thing.links = links(ref.kind, ref.kind == .studio ? 1 : 2)
+                case .performer: break
+                }
+            }
+        } while isLucky(40)
+        records[ref.instance]?[ref] = thing
+    }
+
+    // MARK: Changes
+
+    func change() throws {
+        guard let instance = any(instances) else { return }
+        switch pick(0...15) {
+        case 0...6:
+            for ref in records[instance, default: [:]].keys.sorted().shuffled(using: &random).prefix(pick(1...3)) {
+                edit(ref)
+                log.append("edit \(name(ref))")
+            }
+            try sync(instance)
+        case 7, 8:
+            make(instance)
+            log.append("new at \(instance.rawValue)")
+            try sync(instance)
+        case 9, 10:
+            for ref in records[instance, default: [:]].keys.sorted().shuffled(using: &random).prefix(pick(1...3)) {
+                records[instance]?[ref] = nil
+                log.append("\(name(ref)) goes")
+            }
+            try sync(instance)
+            if isLucky(50) { try sync(instance) }
+        case 11: try replace(instance)
+        case 12, 13: try decide()
+        case 14:
+            let isEnabled = isLucky(60)
+            log.append("\(instance.rawValue) enabled \(isEnabled)")
+            try box.state.changeInstance(instance, InstanceChange(enabled: isEnabled))
+        default:
+            log.append("another priority for \(instance.rawValue)")
+            try box.state.changeInstance(instance, InstanceChange(priority: Int64(pick(0...9))))
+        }
+    }
+
+    /// The server has the same thing under another id.
+    private func replace(_ instance: InstanceNumber) throws {
+        guard let ref = any(records[instance, default: [:]].keys.sorted()), var thing = records[instance]?[ref] else {
+            return
+        }
+        let heir = EntityRef(instance: instance, kind: ref.kind, id: nextID[instance, default: 1])
+        nextID[instance] = heir.id + 1
+        log.append("\(name(ref)) becomes \(heir.id)")
+        thing.ref = heir
+        records[instance]?[ref] = nil
+        records[instance]?[heir] = thing
+        try sync(instance)
+    }
+
+    private func decide() throws {
+        let all = records.values.flatMap(\.keys).sorted()
+        guard let a = any(all), let b = any(all.filter { $0.kind == a.kind && $0.instance != a.instance }) else { return }
+        do {
+            switch pick(0...3) {
+            case 0, 1:
+                log.append("link \(name(a)) \(name(b))")
+                try box.state.link(a, b)
+            case 2:
+                log.append("split \(name(a))")
+                _ = try box.state.split(a)
+            default:
+                log.append("undo split \(name(a))")
+                try box.state.undoSplit(a)
+            }
+        } catch is DecisionError {}
+    }
+
+    private func sync(_ instance: InstanceNumber) throws {
+        let pass = try box.index.beginPass(instance)
+        let things = records[instance, default: [:]]
+        _ = try box.index.store(things.values.sorted { $0.ref < $1.ref }, in: pass)
+        for kind in Kind.allCases {
+            let seen = Set(things.keys.filter { $0.kind == kind }.map(\.id))
+            _ = try box.index.finish(kind, in: pass, seen: seen, force: true)
+            guard [.performer, .studio, .tag, .group].contains(kind) else { continue }
+            let without = seen.filter {
+                !pictures[instance, default: []].contains(EntityRef(instance: instance, kind: kind, id: $0))
+            }
+            _ = try box.index.setPictures(missing: without, among: seen, kind: kind, instance: instance)
+        }
+        let sidecars = try box.index.pendingSidecars(of: instance).map { request in
+            SidecarRecord(
+                ref: request.ref, kind: request.kind, position: request.position, language: request.language,
+                type: request.type, size: Int64(pick(0...2)), learnedFor: request.updatedAt)
+        }
+        try box.index.store(sidecars)
+        try box.index.endPass(pass, error: nil)
+    }
+
+    // MARK: Both ways
+
+    /// Derives what has changed here, and everything in a copy.
+    ///
+    /// - Returns: The rows in which the two differ.
+    func derive() throws -> [String] {
+        let twin = NSTemporaryDirectory() + "twin-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: twin, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: twin) }
+        for name in ["index.sqlite", "state.sqlite"] {
+            let queue = try DatabaseQueue(path: box.directory + "/" + name)
+            try queue.writeWithoutTransaction { try $0.execute(sql: "VACUUM INTO ?", arguments: [twin + "/" + name]) }
+        }
+        try Derivation(state: box.state, index: box.index).run()
+        let state = try StateDatabase(directory: twin)
+        let whole = Derivation(state: state, index: try IndexDatabase(directory: twin, libraryID: state.libraryID))
+        try whole.distrust()
+        try whole.run()
+        let (ours, theirs) = (try Self.rows(box.directory), try Self.rows(twin))
+        return ours.subtracting(theirs).sorted().map { "only here:  \($0)" }
+            + theirs.subtracting(ours).sorted().map { "only whole: \($0)" }
+    }
+
+    private static func rows(_ directory: String) throws -> Set<String> {
+        let index = [
+            "SELECT * FROM node", "SELECT * FROM link", "SELECT * FROM media", "SELECT * FROM folder",
+            "SELECT * FROM folder_file", "SELECT * FROM entity_member", "SELECT * FROM refusal", "SELECT * FROM sidecar",
+            "SELECT * FROM dirty", "SELECT * FROM decided", "SELECT instance, kind, id, number, entity FROM member",
+        ]
+        let state = [
+            "SELECT * FROM member", "SELECT * FROM name", "SELECT instance, kind, id, successor FROM successor",
+            "SELECT * FROM trace",
+        ]
+        return try rows(directory + "/index.sqlite", index).union(rows(directory + "/state.sqlite", state))
+    }
+
+    private static func rows(_ path: String, _ queries: [String]) throws -> Set<String> {
+        try DatabaseQueue(path: path).read { db in
+            var rows: Set<String> = []
+            for query in queries {
+                for row in try Row.fetchAll(db, sql: query) {
+                    rows.insert("\(query): " + row.map { "\($0)=\($1)" }.joined(separator: " "))
+                }
+            }
+            return rows
+        }
+    }
+}
