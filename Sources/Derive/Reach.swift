@@ -52,7 +52,8 @@ struct Reach {
                 """)
         let distrust = try setting("main", IndexDatabase.distrust)
         let last = try setting("main", "derivation")
-        let isContinued = try last != nil && distrust == nil && last == setting("state", "derivation")
+        let isContinued =
+            try last != nil && distrust == nil && last == setting("state", "derivation")
             && setting("main", "derived-instances") == configuration
         let beginning = Beginning(configuration: configuration ?? "", distrust: distrust, isContinued: isContinued)
         try db.execute(

@@ -198,7 +198,10 @@ struct TreeTables {
     private func writePositions() throws {
         func parents(_ kind: Kind) -> String {
             let parents = reach.isWhole ? "main.node p" : "temp.parent w CROSS JOIN main.node p USING (scope, number)"
-            return "\(parents) CROSS JOIN main.link l ON l.scope = p.scope AND l.parent = p.number AND p.kind = \(kind.rawValue)"
+            return """
+                \(parents) CROSS JOIN main.link l
+                ON l.scope = p.scope AND l.parent = p.number AND p.kind = \(kind.rawValue)
+                """
         }
         try db.execute(
             sql: """

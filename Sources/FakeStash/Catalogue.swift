@@ -42,6 +42,13 @@ package final class Catalogue: Sendable {
         var version = 0
         var orders: [String: [Int]] = [:]
         var relations: Relations?
+        var files: Files?
+    }
+
+    /// All files in the order of their ids.
+    struct Files {
+        var version: Int
+        var all: [MediaFile]
     }
 
     /// A copy of the database.
@@ -94,6 +101,20 @@ package final class Catalogue: Sendable {
     /// All ids of a kind in ascending order.
     package func ids(_ kind: Kind) -> [Int] {
         state.withLock { $0.tables[kind]?.ids ?? [] }
+    }
+
+    /// All files in the order of their ids; made once for each state of the catalogue.
+    func files() -> [MediaFile] {
+        state.withLock { state in
+            if let known = state.files, known.version == state.version { return known.all }
+            var all: [MediaFile] = []
+            for kind in [Kind.scene, .image, .gallery] {
+                for id in state.tables[kind]?.ids ?? [] { all.append(contentsOf: load(kind, id, &state)?.files ?? []) }
+            }
+            all.sort { $0.id < $1.id }
+            state.files = Files(version: state.version, all: all)
+            return all
+        }
     }
 
     /// The number under which servers of the same `overlap` share this row; `nil` if it is this server's own.

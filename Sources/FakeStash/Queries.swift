@@ -131,10 +131,7 @@ enum Queries {
 
     private static func files(_ call: Call) throws -> Value {
         let catalogue = call.execution.catalogue
-        var all: [MediaFile] = []
-        for kind in [Kind.scene, .image, .gallery] {
-            for id in catalogue.ids(kind) { all += catalogue.entity(kind, id)?.files ?? [] }
-        }
+        var all = catalogue.files()
         if let ids = call.arguments["ids"]?.items?.compactMap(\.integer) { all = all.filter { ids.contains($0.id) } }
         let filter = call.arguments["file_filter"] ?? .null
         for (name, criterion) in Finder.members(filter) {
@@ -151,9 +148,7 @@ enum Queries {
             default: throw ResolverFailure("this fake does not filter files by \(name)")
             }
         }
-        all.sort {
-            call.arguments["filter"]?["sort"]?.text == "updated_at" ? $0.updated.wall < $1.updated.wall : $0.id < $1.id
-        }
+        if call.arguments["filter"]?["sort"]?.text == "updated_at" { all.sort { $0.updated.wall < $1.updated.wall } }
         let page = slice(all, call.arguments["filter"])
         return .node(
             .record(

@@ -67,6 +67,22 @@ extension IndexDatabase {
         }
     }
 
+    /// The time of a file that is the greatest as the server compares times: by their text, without the offset (Stash 3.1).
+    package func lastFileTime(of instance: InstanceNumber) throws -> (text: String, greatestID: Int64)? {
+        try pool.read { db in
+            // SQLite takes bare columns from the row of the maximum (sqlite.org/lang_select.html).
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT updated_at, max(substr(updated_at, 1, 19)),
+                        (SELECT max(file_id) FROM file WHERE instance = :i) AS greatest
+                    FROM file WHERE instance = :i
+                    """, arguments: ["i": instance.rawValue])
+            guard let text: String = row?["updated_at"] else { return nil }
+            return (text, row?["greatest"] ?? 0)
+        }
+    }
+
     /// Remembers that everything up to there was read.
     package func setWatermark(_ mark: Watermark, _ source: ChangeSource, of instance: InstanceNumber) throws {
         guard try watermark(source, of: instance) != mark else { return }
@@ -177,7 +193,7 @@ extension IndexDatabase {
     ) throws -> [Kind: Set<Int64>] {
         try pool.read { db in
             let statement = try db.cachedStatement(
-                sql: "SELECT kind, id, updated_at FROM file WHERE instance = ? AND file_id = ?")
+                sql: "SELECT kind, id, updated_at FROM file INDEXED BY file_file_id WHERE instance = ? AND file_id = ?")
             var owners: [Kind: Set<Int64>] = [:]
             for file in files {
                 for row in try Row.fetchAll(statement, arguments: [instance.rawValue, file.id]) {
@@ -191,18 +207,19 @@ extension IndexDatabase {
 
     /// The things of a kind that are linked to one of these.
     package func carriers(_ kind: Kind, of targets: Set<EntityRef>, instance: InstanceNumber) throws -> Set<Int64> {
-        let ids = Dictionary(grouping: targets.filter { $0.instance == instance }, by: \.kind)
-        guard !ids.isEmpty else { return [] }
+        guard !targets.isEmpty else { return [] }
         return try pool.read { db in
+            let statement = try db.cachedStatement(
+                sql: """
+                    SELECT from_id FROM edge INDEXED BY edge_to
+                    WHERE instance = ? AND to_kind = ? AND to_id = ? AND from_kind = ?
+                    """)
             var found: Set<Int64> = []
-            for (target, refs) in ids {
-                let wanted = Set(refs.map(\.id))
-                let rows = try Row.fetchCursor(
-                    db, sql: "SELECT from_id, to_id FROM edge WHERE instance = ? AND from_kind = ? AND to_kind = ?",
-                    arguments: [instance.rawValue, kind.rawValue, target.rawValue])
-                while let row = try rows.next() {
-                    if wanted.contains(row["to_id"]) { found.insert(row["from_id"]) }
-                }
+            for target in targets where target.instance == instance {
+                found.formUnion(
+                    try Int64.fetchAll(
+                        statement,
+                        arguments: [instance.rawValue, target.kind.rawValue, target.id, kind.rawValue]))
             }
             return found
         }

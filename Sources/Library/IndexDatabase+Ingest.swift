@@ -70,15 +70,13 @@ extension IndexDatabase {
     /// - Precondition: Every record is of the pass's instance.
     package func store(_ records: [MemberRecord], in pass: SyncPass) throws -> Int {
         try pool.write { db in
-            var changed = 0
+            var changed: [EntityRef] = []
             for record in records {
                 precondition(record.ref.instance == pass.instance, "a record of another instance")
-                guard try Ingestion(db: db, record: record, pass: pass).run() else { continue }
-                changed += 1
-                try Self.markDirty([record.ref], db)
+                if try Ingestion(db: db, record: record, pass: pass).run() { changed.append(record.ref) }
             }
-            if changed > 0 { try Self.limitDirty(db) }
-            return changed
+            try Self.markDirty(changed, db)
+            return changed.count
         }
     }
 
@@ -108,15 +106,16 @@ extension IndexDatabase {
             // That everything is gone is a fault and says nothing of any row.
             for id in missing where !seen.isEmpty {
                 try count.execute(arguments: [pass.instance.rawValue, kind.rawValue, id])
-                try Self.markDirty([EntityRef(instance: pass.instance, kind: kind, id: id)], db)
             }
             let clear = try db.cachedStatement(
                 sql: "UPDATE member SET missed = 0 WHERE instance = ? AND kind = ? AND id = ?")
             for id in doubted where !missing.contains(id) {
                 try clear.execute(arguments: [pass.instance.rawValue, kind.rawValue, id])
-                try Self.markDirty([EntityRef(instance: pass.instance, kind: kind, id: id)], db)
             }
-            try Self.limitDirty(db)
+            try Self.markDirty(
+                missing.union(doubted).map {
+                    EntityRef(instance: pass.instance, kind: kind, id: $0)
+                }, db)
             // A second pass has to agree, or a person where so much is gone that no pass is believed.
             let isTooMuch = Self.isTooMuch(missing.count, of: total)
             let gone = isTooMuch && force ? missing : missing.intersection(doubted)
@@ -148,7 +147,7 @@ extension IndexDatabase {
         throws -> Bool
     {
         try pool.write { db in
-            var changed = false
+            var changed: [EntityRef] = []
             let rows = try Row.fetchAll(
                 db, sql: "SELECT id, has_picture FROM member WHERE instance = ? AND kind = ?",
                 arguments: [instance.rawValue, kind.rawValue])
@@ -158,13 +157,13 @@ extension IndexDatabase {
                 let id: Int64 = row["id"]
                 let has = !ids.contains(id)
                 guard seen.contains(id), has != (row["has_picture"] as Bool) else { continue }
-                changed = true
                 try statement.execute(arguments: [has, instance.rawValue, kind.rawValue, id])
-                try Self.markDirty([EntityRef(instance: instance, kind: kind, id: id)], db)
-                if !has { try Self.dropSidecars(EntityRef(instance: instance, kind: kind, id: id), [.picture], db) }
+                let ref = EntityRef(instance: instance, kind: kind, id: id)
+                changed.append(ref)
+                if !has { try Self.dropSidecars(ref, [.picture], db) }
             }
-            if changed { try Self.limitDirty(db) }
-            return changed
+            try Self.markDirty(changed, db)
+            return !changed.isEmpty
         }
     }
 
@@ -214,9 +213,8 @@ extension IndexDatabase {
                     sidecar.ref.instance.rawValue, sidecar.ref.kind.rawValue, sidecar.ref.id, sidecar.kind.rawValue,
                     sidecar.position, sidecar.language, sidecar.type, sidecar.size, sidecar.learnedFor,
                 ])
-                try Self.markDirty([sidecar.ref], db)
             }
-            try Self.limitDirty(db)
+            try Self.markDirty(sidecars.map(\.ref), db)
         }
     }
 
@@ -273,11 +271,21 @@ extension IndexDatabase {
     /// The key of the setting that tells that everything has to be derived again; each value is used once.
     package static let distrust = "all-dirty"
 
+    /// Of more it is not kept which they are: looking at everything is quicker.
+    private static let dirtyLimit = 20_000
+
     /// Notes that something was changed that derived tables may depend on.
     package static func markDirty(_ refs: [EntityRef], _ db: Database) throws {
+        guard !refs.isEmpty else { return }
+        let isDistrusted = try Bool.fetchOne(
+            db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM setting WHERE key = ?)"), arguments: [distrust])
+        // With a new value: whoever derives everything at this moment may be past these.
+        if isDistrusted == true { return try markAllDirty(db) }
         let statement = try db.cachedStatement(
             sql: "INSERT OR REPLACE INTO dirty (instance, kind, id) VALUES (?, ?, ?)")
         for ref in refs { try statement.execute(arguments: [ref.instance.rawValue, ref.kind.rawValue, ref.id]) }
+        let count = try Int.fetchOne(db.cachedStatement(sql: "SELECT count(*) FROM dirty")) ?? 0
+        if count > dirtyLimit { try markAllDirty(db) }
     }
 
     /// Notes that anything may have changed.
@@ -285,12 +293,6 @@ extension IndexDatabase {
         try db.execute(
             sql: "INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)", arguments: [distrust, UUID().uuidString])
         try db.execute(sql: "DELETE FROM dirty")
-    }
-
-    /// Of very many it is not kept which they are.
-    private static func limitDirty(_ db: Database) throws {
-        let count = try Int.fetchOne(db.cachedStatement(sql: "SELECT count(*) FROM dirty")) ?? 0
-        if count > 20_000 { try markAllDirty(db) }
     }
 
     /// The instances of which the index has rows: with `forget` it is brought in line with the configured ones.
@@ -304,10 +306,14 @@ extension IndexDatabase {
     private static func dropLinks(
         to ids: Set<Int64>, _ kind: Kind, _ instance: InstanceNumber, _ db: Database
     ) throws {
-        let links = try Row.fetchAll(
-            db, sql: "SELECT from_kind, from_id, to_id FROM edge WHERE instance = ? AND to_kind = ?",
-            arguments: [instance.rawValue, kind.rawValue]
-        ).filter { ids.contains($0["to_id"]) }
+        let linked = try db.cachedStatement(
+            sql: """
+                SELECT from_kind, from_id, to_id FROM edge INDEXED BY edge_to
+                WHERE instance = ? AND to_kind = ? AND to_id = ?
+                """)
+        let links = try ids.sorted().flatMap {
+            try Row.fetchAll(linked, arguments: [instance.rawValue, kind.rawValue, $0])
+        }
         for link in links {
             try db.cachedStatement(
                 sql: """
@@ -333,7 +339,6 @@ extension IndexDatabase {
     }
 
     private static func remove(_ ref: EntityRef, _ db: Database) throws {
-        try markDirty([ref], db)
         let key: StatementArguments = [ref.instance.rawValue, ref.kind.rawValue, ref.id]
         for table in ["member", "file", "stash_id", "caption", "sidecar"] {
             try db.cachedStatement(sql: "DELETE FROM \(table) WHERE instance = ? AND kind = ? AND id = ?")
@@ -369,11 +374,12 @@ private struct Ingestion {
             return false
         }
         try writeMember(digest)
-        try writeFiles()
-        try writeStashIDs()
-        try writeEdges()
-        try writeCaptions()
-        try dropSidecars()
+        let isKnown = known != nil
+        try writeFiles(isKnown)
+        try writeStashIDs(isKnown)
+        try writeEdges(isKnown)
+        try writeCaptions(isKnown)
+        if isKnown { try dropSidecars() }
         return true
     }
 
@@ -400,14 +406,17 @@ private struct Ingestion {
     }
 
     /// A size that was learnt from the server's answer stays as long as the file is the same.
-    private func writeFiles() throws {
-        let known = try Row.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT size, modified, served_size, validator FROM file
-                    WHERE instance = ? AND kind = ? AND id = ? AND position = 0
-                    """), arguments: StatementArguments(key))
-        try clear("file")
+    private func writeFiles(_ isKnown: Bool) throws {
+        var known: Row?
+        if isKnown {
+            known = try Row.fetchOne(
+                db.cachedStatement(
+                    sql: """
+                        SELECT size, modified, served_size, validator FROM file
+                        WHERE instance = ? AND kind = ? AND id = ? AND position = 0
+                        """), arguments: StatementArguments(key))
+            try clear("file")
+        }
         let statement = try db.cachedStatement(
             sql: """
                 INSERT INTO file (instance, kind, id, position, path, sort_key, basename, folder, name, key, size, modified, duration,
@@ -430,8 +439,8 @@ private struct Ingestion {
         }
     }
 
-    private func writeStashIDs() throws {
-        try clear("stash_id")
+    private func writeStashIDs(_ isKnown: Bool) throws {
+        if isKnown { try clear("stash_id") }
         let statement = try db.cachedStatement(
             sql: """
                 INSERT OR IGNORE INTO stash_id (instance, kind, id, endpoint, stash_id) VALUES (?, ?, ?, ?, ?)
@@ -444,9 +453,11 @@ private struct Ingestion {
         }
     }
 
-    private func writeEdges() throws {
-        try db.cachedStatement(sql: "DELETE FROM edge WHERE instance = ? AND from_kind = ? AND from_id = ?")
-            .execute(arguments: StatementArguments(key))
+    private func writeEdges(_ isKnown: Bool) throws {
+        if isKnown {
+            try db.cachedStatement(sql: "DELETE FROM edge WHERE instance = ? AND from_kind = ? AND from_id = ?")
+                .execute(arguments: StatementArguments(key))
+        }
         let statement = try db.cachedStatement(
             sql: """
                 INSERT OR IGNORE INTO edge (instance, from_kind, from_id, to_kind, to_id, position)
@@ -460,8 +471,8 @@ private struct Ingestion {
         }
     }
 
-    private func writeCaptions() throws {
-        try clear("caption")
+    private func writeCaptions(_ isKnown: Bool) throws {
+        if isKnown { try clear("caption") }
         let statement = try db.cachedStatement(
             sql: "INSERT INTO caption (instance, kind, id, position, language, type) VALUES (?, ?, ?, ?, ?, ?)")
         for (position, caption) in record.captions.enumerated() {

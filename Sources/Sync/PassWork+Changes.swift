@@ -154,6 +154,9 @@ extension PassWork {
     /// Scenes, images and galleries whose files were rewritten or moved, which only the files tell (Stash 3.2).
     mutating func findChangedFiles() throws(SyncError) {
         guard options.scope != .full, !options.force, client.capabilities?.hasFindFiles ?? false else { return }
+        // What is read whole comes with its files.
+        let areRead = [Kind.scene, .image, .gallery].allSatisfy { marks[$0] == nil }
+        guard !areRead else { return }
         let mark = try local { try index.watermark(.files, of: instance) }
         let since = options.scope == .sweep ? nil : mark?.since(now: startedAt)
         var last: WireTime?
@@ -211,8 +214,13 @@ extension PassWork {
     }
 
     /// Remembers how far files and plays were read, when all that they demanded has been.
-    func noteFilesAndPlays() throws(SyncError) {
+    mutating func noteFilesAndPlays() throws(SyncError) {
         guard report.error == nil, report.kinds.values.allSatisfy(\.isComplete) else { return }
+        if isFull, let last = try local({ try index.lastFileTime(of: instance) }), let time = WireTime(last.text) {
+            // What was changed while the pass ran is asked for again by the overlap.
+            let former = try local { try index.watermark(.files, of: instance) }
+            fileMark = Watermark(newest: time, greatestID: last.greatestID, former: former, now: startedAt)
+        }
         if let fileMark { try local { try index.setWatermark(fileMark, .files, of: instance) } }
         let former = try local { try index.watermark(.plays, of: instance) }
         let played = latestPlay.flatMap { $0.unixSeconds > former?.modified ?? 0 ? $0 : nil }

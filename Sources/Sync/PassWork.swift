@@ -27,7 +27,7 @@ struct PassWork {
     var fileMark: Watermark?
     var latestPlay: WireTime?
     /// Every kind was read whole so far.
-    private var isFull = true
+    private(set) var isFull = true
 
     var instance: InstanceNumber { synchroniser.instance }
     var client: StashClient { synchroniser.client }

@@ -64,7 +64,7 @@ package final class SyncScheduler: Sendable {
     ///
     /// - Parameters:
     ///   - instance: Which one.
-    ///   - force: As in `SyncOptions`.
+    ///   - demand: What it shall do beyond what a pass does.
     /// - Returns: The number of the pass that answers the request, as `SyncEvent.Ended` tells it; nil when no such instance is
     ///   enabled.
     @discardableResult

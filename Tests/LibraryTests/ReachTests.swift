@@ -118,7 +118,8 @@ private final class ChangingLibrary {
                 switch ref.kind {
                 case .scene:
                     thing.links =
-                        links(.performer, 2) + links(.studio, 1) + links(.tag, 2) + links(.group, 2) + links(.gallery, 1)
+                        links(.performer, 2) + links(.studio, 1) + links(.tag, 2) + links(.group, 2)
+                        + links(.gallery, 1)
                 case .image: thing.links = links(.gallery, 2) + links(.performer, 1) + links(.tag, 1)
                 case .gallery: thing.links = links(.performer, 2) + links(.studio, 1)
                 case .studio, .tag, .group: thing.links = links(ref.kind, ref.kind == .studio ? 1 : 2)
@@ -179,7 +180,9 @@ private final class ChangingLibrary {
 
     private func decide() throws {
         let all = records.values.flatMap(\.keys).sorted()
-        guard let a = any(all), let b = any(all.filter { $0.kind == a.kind && $0.instance != a.instance }) else { return }
+        guard let a = any(all), let b = any(all.filter { $0.kind == a.kind && $0.instance != a.instance }) else {
+            return
+        }
         do {
             switch pick(0...3) {
             case 0, 1:
@@ -243,7 +246,8 @@ private final class ChangingLibrary {
     private static func rows(_ directory: String) throws -> Set<String> {
         let index = [
             "SELECT * FROM node", "SELECT * FROM link", "SELECT * FROM media", "SELECT * FROM folder",
-            "SELECT * FROM folder_file", "SELECT * FROM entity_member", "SELECT * FROM refusal", "SELECT * FROM sidecar",
+            "SELECT * FROM folder_file", "SELECT * FROM entity_member", "SELECT * FROM refusal",
+            "SELECT * FROM sidecar",
             "SELECT * FROM dirty", "SELECT * FROM decided", "SELECT instance, kind, id, number, entity FROM member",
         ]
         let state = [

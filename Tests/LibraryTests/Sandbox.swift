@@ -40,7 +40,9 @@ final class Sandbox {
         return reports
     }
 
-    func names(_ scope: Scope, _ kind: Kind) throws -> [String] { try catalogue.nodes(scope, kind).map(\.name).sorted() }
+    func names(_ scope: Scope, _ kind: Kind) throws -> [String] {
+        try catalogue.nodes(scope, kind).map(\.name).sorted()
+    }
 }
 
 /// A record with a file, if it is a scene or an image.
