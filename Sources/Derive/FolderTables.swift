@@ -7,12 +7,11 @@ struct FolderTables {
     let reach: Reach
 
     func write() throws {
-        if reach.isWhole {
-            try db.execute(sql: "DELETE FROM main.folder; DELETE FROM main.folder_file")
-            try write(Int64.fetchAll(db, sql: "SELECT instance FROM temp.active"))
-        } else {
-            try write(moved())
-        }
+        let instances =
+            try reach.isWhole ? Int64.fetchAll(db, sql: "SELECT instance FROM temp.active") : moved()
+        try DirectoryTimes(db: db, reach: reach).rememberFolders(instances)
+        if reach.isWhole { try db.execute(sql: "DELETE FROM main.folder; DELETE FROM main.folder_file") }
+        try write(instances)
     }
 
     /// The servers of which a file within reach has another place or time than before.

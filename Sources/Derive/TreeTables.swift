@@ -8,10 +8,11 @@ struct TreeTables {
     let reach: Reach
 
     func write() throws {
+        if !reach.isWhole { try collectTouched() }
+        try times.remember()
         if reach.isWhole {
             try db.execute(sql: "DELETE FROM main.node; DELETE FROM main.link; DELETE FROM main.media")
         } else {
-            try collectTouched()
             try deleteTouched()
         }
         try dropSidecars()
@@ -21,7 +22,10 @@ struct TreeTables {
         try writePositions()
         try markVisible()
         try FolderTables(db: db, reach: reach).write()
+        try times.write()
     }
+
+    private var times: DirectoryTimes { DirectoryTimes(db: db, reach: reach) }
 
     // MARK: - What is written anew
 
@@ -275,7 +279,9 @@ struct TreeTables {
                     SELECT l.scope, l.parent FROM above a
                     CROSS JOIN main.link l ON l.scope = a.scope AND l.child = a.number AND l.kind IN (3, 4, 5))
                 INSERT OR IGNORE INTO temp.seen SELECT scope, number FROM above;
-                UPDATE main.node SET visible = 0 WHERE (scope, number) IN (SELECT scope, number FROM temp.seen);
                 """)
+        try times.rememberNodes("seen")
+        try db.execute(
+            sql: "UPDATE main.node SET visible = 0 WHERE (scope, number) IN (SELECT scope, number FROM temp.seen)")
     }
 }

@@ -20,15 +20,3 @@ final class LearnedSizes: Sendable {
     /// The index has newer news of this node.
     func forget(_ node: NodeID) { pending.withLock { $0[node] = nil } }
 }
-
-/// When the tree as a whole changed last, in Unix seconds.
-final class ChangeTime: Sendable {
-    private let seconds: Atomic<Int64>
-
-    init(_ seconds: Int64) { self.seconds = Atomic(seconds) }
-
-    var value: Int64 {
-        get { seconds.load(ordering: .relaxed) }
-        set { seconds.store(newValue, ordering: .relaxed) }
-    }
-}

@@ -111,7 +111,7 @@ extension Tree {
                 }
             case .folders(let instance, let parent):
                 try catalogue.folders(instance, in: parent, from: first, limit: count).map {
-                    Listed(entry: entry($0, in: instance), place: behind($0.number))
+                    Listed(entry: try entry($0, in: instance), place: behind($0.number))
                 }
             case .files(let instance, let folder):
                 // Two scenes here may differ in their extension only, and something else may be called like a caption: a
@@ -163,24 +163,24 @@ extension Tree {
 
     private func rootEntries() throws -> [(number: Int64, entry: Entry)] {
         if catalogue.instances.isEmpty { return [(Self.last, readmeEntry)] }
-        let instances = try isListed(.instances) ? [(Self.last, directory(Self.instancesName, .instances))] : []
+        let instances = try isListed(.instances) ? [(Self.last, try directory(Self.instancesName, .instances))] : []
         return try kindEntries(.merged) + instances
     }
 
     private func instanceEntries() throws -> [(number: Int64, entry: Entry)] {
         try catalogue.instances.filter { try $0.enabled && isListed(.instance($0.number)) }
-            .map { ($0.number.rawValue, directory($0.name, .instance($0.number))) }
+            .map { ($0.number.rawValue, try directory($0.name, .instance($0.number))) }
     }
 
     private func entries(of instance: InstanceNumber) throws -> [(number: Int64, entry: Entry)] {
         let kinds = try kindEntries(.instance(instance))
         let folders = NodeID.folder(instance, 0)
-        return try isListed(folders) ? kinds + [(Self.last, directory(Self.foldersName, folders))] : kinds
+        return try isListed(folders) ? kinds + [(Self.last, try directory(Self.foldersName, folders))] : kinds
     }
 
     private func kindEntries(_ scope: Scope) throws -> [(number: Int64, entry: Entry)] {
         try Kind.allCases.filter { try isListed(.kind(scope, $0)) }
-            .map { (Int64($0.rawValue), directory($0.directoryName, .kind(scope, $0))) }
+            .map { (Int64($0.rawValue), try directory($0.directoryName, .kind(scope, $0))) }
     }
 
     /// A directory with no visible content is not listed.
@@ -198,17 +198,16 @@ extension Tree {
     /// What stands in an entity's directory besides what is linked to it.
     private func ownEntries(of node: Node) throws -> [(number: Int64, entry: Entry)] {
         let (scope, number) = (node.scope, node.number)
-        let modified = max(1, node.modified)
         var entries: [(number: Int64, entry: Entry)] = []
         if let member = node.picture, let picture = try sidecar(member, .picture, 0) {
             entries.append((1, entry(picture, Self.pictureName)))
         }
         guard node.kind == .performer else { return entries }
         if try catalogue.hasChildren(scope, of: number, .image) {
-            entries.append((2, Entry(name: Self.imagesName, node: .images(scope, number), modified: modified)))
+            entries.append((2, try subdirectory(.images(scope, number), of: node, Self.imagesName)))
         }
         if try catalogue.hasChildren(scope, of: number, .gallery) {
-            entries.append((3, Entry(name: Self.galleriesName, node: .galleries(scope, number), modified: modified)))
+            entries.append((3, try subdirectory(.galleries(scope, number), of: node, Self.galleriesName)))
         }
         return entries
     }

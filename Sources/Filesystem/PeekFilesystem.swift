@@ -34,7 +34,7 @@ package final class PeekFilesystem: FileSystem {
         appearance = Appearance(uid: uid, gid: gid, editions: editions)
         attributes = ExtendedAttributes(catalogue: catalogue)
         tree = Tree(
-            catalogue: catalogue, changed: ChangeTime(Int64(time(nil))), sizes: LearnedSizes(),
+            catalogue: catalogue, began: Int64(time(nil)), sizes: LearnedSizes(),
             down: { Set(media.down.map { InstanceNumber($0) }) })
     }
 
@@ -42,7 +42,6 @@ package final class PeekFilesystem: FileSystem {
     /// and attributes it asks again within a second by itself.
     package func libraryChanged() {
         attributes.forget()
-        tree.changed.value = max(tree.changed.value, Int64(time(nil)))
         state.withLock { $0.statistics = nil }
         for (node, content) in editions.contents {
             guard let now = try? source(of: node) else { continue }

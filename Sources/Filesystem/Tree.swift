@@ -5,8 +5,8 @@ import Synchronization
 /// from the index, and asks no server.
 struct Tree: Sendable {
     let catalogue: Catalogue
-    /// When the tree as a whole changed last: the time of the directories that stand for no entity. Unix seconds.
-    let changed: ChangeTime
+    /// When this began, in Unix seconds: the time of directories of which the index tells none.
+    let began: Int64
     /// Sizes that servers told since the index was written.
     let sizes: LearnedSizes
     /// The servers whose files cannot be read now.
@@ -42,19 +42,19 @@ struct Tree: Sendable {
     /// What a node looks like; nil when it is no longer there.
     func entry(_ node: NodeID) throws -> Entry? {
         switch node {
-        case .root, .instances: return directory("", node)
+        case .root, .instances: return try directory("", node)
         case .readme: return readmeEntry
-        case .instance(let number): return instance(number).map { directory($0.name, node) }
-        case .kind(.merged, let kind): return directory(kind.directoryName, node)
+        case .instance(let number): return try instance(number).map { try directory($0.name, node) }
+        case .kind(.merged, let kind): return try directory(kind.directoryName, node)
         case .kind(.instance(let number), let kind):
-            return instance(number) == nil ? nil : directory(kind.directoryName, node)
+            return try instance(number) == nil ? nil : directory(kind.directoryName, node)
         case .entity(let scope, let number):
             return try catalogue.node(scope, number).map { $0.kind.isFile ? nil : entry($0) } ?? nil
         case .images(let scope, let number): return try subdirectory(node, scope, number, Self.imagesName)
         case .galleries(let scope, let number): return try subdirectory(node, scope, number, Self.galleriesName)
-        case .folder(let instance, 0): return self.instance(instance).map { _ in directory(Self.foldersName, node) }
+        case .folder(let instance, 0): return try self.instance(instance).map { _ in try directory(Self.foldersName, node) }
         case .folder(let instance, let number):
-            return try catalogue.folder(instance, number).map { entry($0, in: instance) }
+            return try catalogue.folder(instance, number).map { try entry($0, in: instance) }
         case .media(let number): return try media(number)
         case .picture(let number): return try sidecar(number, .picture, 0).map { entry($0, Self.pictureName) }
         case .caption(let number, let position): return try sidecar(number, .caption, position).map { entry($0, "") }
@@ -95,16 +95,33 @@ struct Tree: Sendable {
         "../../../\(Kind.gallery.directoryName)/" + node.name
     }
 
-    func directory(_ name: String, _ node: NodeID) -> Entry {
-        Entry(name: name, node: node, modified: changed.value)
+    /// A directory that has no time but that of its entries.
+    func directory(_ name: String, _ node: NodeID) throws -> Entry {
+        let listed: Int64? =
+            switch node {
+            case .root: try catalogue.listed(.root)
+            case .instances: try catalogue.listed(.instances)
+            case .instance(let number): try catalogue.listed(.root, .instance(number))
+            case .kind(let scope, let kind): try catalogue.listed(.kind, scope, kind.rawValue)
+            case .folder(let instance, let number): try catalogue.listed(.folder, .instance(instance), number)
+            default: nil
+            }
+        return Entry(name: name, node: node, modified: listed ?? began)
     }
 
     var readmeEntry: Entry {
-        Entry(name: Self.readmeName, node: .readme, size: Int64(Self.readme.utf8.count), modified: changed.value)
+        Entry(name: Self.readmeName, node: .readme, size: Int64(Self.readme.utf8.count), modified: began)
     }
 
+    /// `images` or `galleries` of a performer, which has the time of what is listed there itself.
     func subdirectory(_ node: NodeID, _ scope: Scope, _ number: NodeNumber, _ name: String) throws -> Entry? {
-        try catalogue.node(scope, number).map { Entry(name: name, node: node, modified: max(1, $0.modified)) }
+        try catalogue.node(scope, number).map { try subdirectory(node, of: $0, name) }
+    }
+
+    func subdirectory(_ node: NodeID, of performer: Node, _ name: String) throws -> Entry {
+        let part: DirectoryPart = name == Self.imagesName ? .images : .galleries
+        let listed = try catalogue.listed(part, performer.scope, performer.number.rawValue) ?? 0
+        return Entry(name: name, node: node, modified: max(1, performer.modified, listed))
     }
 
     private func media(_ number: NodeNumber) throws -> Entry? {
@@ -144,7 +161,8 @@ struct Tree: Sendable {
             }
             return file(name, node.member, size: node.size, modified: node.modified)
         }
-        return Entry(name: name, node: .entity(node.scope, node.number), modified: max(1, node.modified))
+        return Entry(
+            name: name, node: .entity(node.scope, node.number), modified: max(1, node.modified, node.listed))
     }
 
     /// While a server is down a name in the merged tree stands for the file of the next one, be it another file. In the
@@ -155,8 +173,10 @@ struct Tree: Sendable {
         return down.isEmpty ? nil : try? catalogue.substitute(for: node.member, without: down)
     }
 
-    func entry(_ folder: Folder, in instance: InstanceNumber) -> Entry {
-        Entry(name: folder.name, node: .folder(instance, folder.number), modified: max(1, folder.modified))
+    func entry(_ folder: Folder, in instance: InstanceNumber) throws -> Entry {
+        let listed = try catalogue.listed(.folder, .instance(instance), folder.number) ?? 0
+        return Entry(
+            name: folder.name, node: .folder(instance, folder.number), modified: max(1, folder.modified, listed))
     }
 
     func childLink(_ node: Node) throws -> Entry {
@@ -186,15 +206,15 @@ extension Tree {
         switch parent {
         case .root:
             if name == Self.readmeName { return catalogue.instances.isEmpty ? readmeEntry : nil }
-            if name == Self.instancesName { return directory(name, .instances) }
-            return kind(named: name).map { directory(name, .kind(.merged, $0)) }
+            if name == Self.instancesName { return try directory(name, .instances) }
+            return try kind(named: name).map { try directory(name, .kind(.merged, $0)) }
         case .instances:
             let found = catalogue.instances.first { $0.name == name && $0.enabled }
-            return found.map { directory(name, .instance($0.number)) }
+            return try found.map { try directory(name, .instance($0.number)) }
         case .instance(let number):
             guard instance(number) != nil else { return nil }
-            if name == Self.foldersName { return directory(name, .folder(number, 0)) }
-            return kind(named: name).map { directory(name, .kind(.instance(number), $0)) }
+            if name == Self.foldersName { return try directory(name, .folder(number, 0)) }
+            return try kind(named: name).map { try directory(name, .kind(.instance(number), $0)) }
         case .kind(let scope, let kind):
             if let node = try catalogue.node(scope, kind, named: name) { return entry(node) }
             return kind == .scene ? try sidecar(named: name, scope, nil, nil) : nil
@@ -222,10 +242,10 @@ extension Tree {
             return try sidecar(named: name, scope, number, .group)
         case .performer:
             if name == Self.imagesName, try catalogue.hasChildren(scope, of: number, .image) {
-                return Entry(name: name, node: .images(scope, number), modified: max(1, node.modified))
+                return try subdirectory(.images(scope, number), of: node, name)
             }
             if name == Self.galleriesName, try catalogue.hasChildren(scope, of: number, .gallery) {
-                return Entry(name: name, node: .galleries(scope, number), modified: max(1, node.modified))
+                return try subdirectory(.galleries(scope, number), of: node, name)
             }
         case .studio, .tag:
             if let child = try catalogue.node(scope, in: number, node.kind, named: name) {
@@ -273,7 +293,7 @@ extension Tree {
     }
 
     private func lookup(_ name: String, _ instance: InstanceNumber, _ folder: Int64) throws -> Entry? {
-        if let found = try catalogue.folder(instance, in: folder, named: name) { return entry(found, in: instance) }
+        if let found = try catalogue.folder(instance, in: folder, named: name) { return try entry(found, in: instance) }
         if let found = try catalogue.file(instance, in: folder, named: name) { return entry(found) }
         // Two scenes here may differ in their extension only: the first that has such a sidecar has the name.
         guard let stem = SidecarName.stem(name) else { return nil }

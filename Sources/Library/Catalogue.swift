@@ -19,6 +19,8 @@ package struct Node: Sendable, Equatable {
     package let modified: Int64
     /// Bytes of a file; 0 for directories.
     package let size: Int64
+    /// Of a directory, when what it lists changed last, in Unix seconds; 0 when it did not since the index was made.
+    package let listed: Int64
     /// The place in the gallery or group in which it was listed.
     package let position: Int64?
 }
@@ -85,7 +87,8 @@ package final class Catalogue: Sendable {
 
     static let columns = """
         n.scope, n.number, n.kind, n.name, n.title, n.member, n.picture, coalesce(d.modified, n.modified) AS modified,
-        coalesce(d.size, 0) AS size
+        coalesce(d.size, 0) AS size, iif(n.kind IN (1, 7), 0, coalesce((SELECT t.time FROM listed t
+            WHERE t.part = 0 AND t.scope = n.scope AND t.number = n.number), 0)) AS listed
         """
     static let nodes = "node n LEFT JOIN media d ON d.number = n.member AND n.kind IN (1, 7)"
 
@@ -318,7 +321,7 @@ package final class Catalogue: Sendable {
 
     static let folderFiles = """
         SELECT f.scope, f.member AS number, d.kind, f.name, f.name AS title, f.member, NULL AS picture,
-            d.modified, d.size, NULL AS position
+            d.modified, d.size, 0 AS listed, NULL AS position
         FROM folder_file f JOIN media d ON d.number = f.member WHERE f.scope = ? AND f.folder = ?
         """
 
@@ -389,7 +392,7 @@ package final class Catalogue: Sendable {
                 Node(
                     scope: Scope(rawValue: row[0]), number: NodeNumber(row[1]), kind: kind, name: row[3],
                     title: row[4], member: NodeNumber(row[5]), picture: (row[6] as Int64?).map(NodeNumber.init),
-                    modified: row[7], size: row[8], position: row[9]))
+                    modified: row[7], size: row[8], listed: row[9], position: row[10]))
         }
         return nodes
     }

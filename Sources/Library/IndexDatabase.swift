@@ -7,7 +7,7 @@ package final class IndexDatabase: Sendable {
     package let path: String
 
     /// Raised with every change of the tables: an index of another version is thrown away and synced again.
-    private static let version = 6
+    private static let version = 7
 
     /// Opens `directory/index.sqlite`; an index of another version, of another library or a damaged one is replaced
     /// by an empty one.
@@ -238,6 +238,25 @@ package final class IndexDatabase: Sendable {
             PRIMARY KEY (scope, parent, kind, child)
         ) WITHOUT ROWID;
         CREATE INDEX link_child ON link (scope, child, parent);
+
+        -- When what a directory lists changed last, by `DirectoryPart`; no row where it did not since the index was made.
+        -- `content` is what the directories of a handful list.
+        CREATE TABLE listed (
+            part INTEGER NOT NULL, scope INTEGER NOT NULL, number INTEGER NOT NULL, time INTEGER NOT NULL, content TEXT,
+            PRIMARY KEY (part, scope, number)
+        ) WITHOUT ROWID;
+
+        -- Scenes beside which other captions and scripts stand than these times tell of.
+        CREATE TABLE rearranged (
+            instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (instance, kind, id)
+        ) WITHOUT ROWID;
+        CREATE TRIGGER sidecar_comes BEFORE INSERT ON sidecar
+        WHEN new.sidecar IN (2, 3) AND (new.size > 0) <> EXISTS (
+            SELECT 1 FROM sidecar s WHERE s.instance = new.instance AND s.kind = new.kind AND s.id = new.id
+            AND s.sidecar = new.sidecar AND s.position = new.position AND s.language = new.language AND s.size > 0)
+        BEGIN INSERT OR IGNORE INTO rearranged VALUES (new.instance, new.kind, new.id); END;
+        CREATE TRIGGER sidecar_goes AFTER DELETE ON sidecar WHEN old.sidecar IN (2, 3) AND old.size > 0
+        BEGIN INSERT OR IGNORE INTO rearranged VALUES (old.instance, old.kind, old.id); END;
 
         -- The bytes behind a file's inode.
         CREATE TABLE media (

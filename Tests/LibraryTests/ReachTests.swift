@@ -5,7 +5,7 @@ import Library
 import Testing
 
 /// What a derivation leaves alone must be what it would have written: random libraries are changed at random and derived in both
-/// ways from equal databases. `PEEKFS_WORLDS` says how many; a failure names its seed.
+/// ways from equal databases. In both ways the time of a directory grows when what it lists changes, and only then. `PEEKFS_WORLDS` says how many; a failure names its seed.
 @Suite struct `Deriving what has changed` {
     private static var seeds: UInt64 {
         ProcessInfo.processInfo.environment["PEEKFS_WORLDS"].flatMap(UInt64.init) ?? 12
@@ -47,6 +47,7 @@ private final class ChangingLibrary {
     private var records: [InstanceNumber: [EntityRef: MemberRecord]] = [:]
     private var pictures: [InstanceNumber: Set<EntityRef>] = [:]
     private var nextID: [InstanceNumber: Int64] = [:]
+    private var shown: DirectoryListings?
 
     init(seed: UInt64) throws {
         random = Random(seed: seed)
@@ -58,6 +59,7 @@ private final class ChangingLibrary {
             try sync(instance)
         }
         try Derivation(state: box.state, index: box.index).run()
+        shown = try Self.listings(box.directory)
     }
 
     private func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
@@ -239,8 +241,18 @@ private final class ChangingLibrary {
         try whole.distrust()
         try whole.run()
         let (ours, theirs) = (try Self.rows(box.directory), try Self.rows(twin))
+        let now = try Self.listings(box.directory)
+        let times = try shown.map { former in
+            try now.wrongTimes(after: former).map { "time here:  \($0)" }
+                + Self.listings(twin).wrongTimes(after: former).map { "time whole: \($0)" }
+        }
+        shown = now
         return ours.subtracting(theirs).sorted().map { "only here:  \($0)" }
-            + theirs.subtracting(ours).sorted().map { "only whole: \($0)" }
+            + theirs.subtracting(ours).sorted().map { "only whole: \($0)" } + (times ?? [])
+    }
+
+    private static func listings(_ directory: String) throws -> DirectoryListings {
+        try DirectoryListings(index: directory + "/index.sqlite", state: directory + "/state.sqlite")
     }
 
     private static func rows(_ directory: String) throws -> Set<String> {

@@ -63,7 +63,7 @@ struct ChangeTests {
             #expect(try (directory / now).rating() == "85")
             #expect(eventually { !directory.names.contains(deleted.name) })
             #expect(!directory.names.contains(renamed.name))
-            let gone = Set(before.filter { $0.hasPrefix(renamed.stem) || $0.hasPrefix(deleted.stem) })
+            let gone = Set(before.filter { $0.hasPrefix(renamed.stem + ".") || $0.hasPrefix(deleted.stem + ".") })
             #expect(Set(before).subtracting(directory.names) == gone, "other names stay")
         }
     }
