@@ -52,7 +52,8 @@ struct Tree: Sendable {
             return try catalogue.node(scope, number).map { $0.kind.isFile ? nil : entry($0) } ?? nil
         case .images(let scope, let number): return try subdirectory(node, scope, number, Self.imagesName)
         case .galleries(let scope, let number): return try subdirectory(node, scope, number, Self.galleriesName)
-        case .folder(let instance, 0): return try self.instance(instance).map { _ in try directory(Self.foldersName, node) }
+        case .folder(let instance, 0):
+            return try self.instance(instance).map { _ in try directory(Self.foldersName, node) }
         case .folder(let instance, let number):
             return try catalogue.folder(instance, number).map { try entry($0, in: instance) }
         case .media(let number): return try media(number)
