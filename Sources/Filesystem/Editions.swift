@@ -66,6 +66,9 @@ final class Editions: Sendable {
         }
     }
 
+    /// What the kernel may have pages of, of one node.
+    func content(_ node: NodeID) -> Content? { state.withLock { $0.contents[node] } }
+
     /// What the kernel may have pages of.
     var contents: [NodeID: Content] { state.withLock { $0.contents } }
 

@@ -89,11 +89,18 @@ package final class PeekFilesystem: FileSystem {
 
     private func attributes(of inode: Inode) throws -> FileAttributes {
         let node = try node(inode)
-        guard let entry = try tree.entry(node) else { throw Errno.noEntry }
+        guard let entry = try tree.entry(node) ?? departed(node) else { throw Errno.noEntry }
         // It may have been replaced since the entry was read.
         let edition = editions.present(node)
         guard edition.number == node.edition(inode) else { throw Errno.stale }
         return appearance.attributes(entry, edition)
+    }
+
+    /// A file that is in the library no more, for who has it open: the kernel asks for its attributes before it reads on.
+    private func departed(_ node: NodeID) -> Entry? {
+        editions.content(node).map {
+            Entry(name: "", node: node, size: $0.source.size ?? 0, modified: max(1, $0.modified), linkCount: 0)
+        }
     }
 
     /// What an operation throws becomes its errno; what is no plain refusal is worth a line.

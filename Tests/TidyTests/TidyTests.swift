@@ -38,7 +38,8 @@ struct TidyTests {
         "CXattr": ["soak"],
         "ArgumentParser": ["peekfs", "fake-stash"],
         "Foundation": [
-            "Stash", "Sync", "Library", "Derive", "Peek", "Service", "Doctor", "Control", "peekfs", "FakeStash",
+            "Stash", "Sync", "Library", "Derive", "Suggest", "Peek", "Service", "Doctor", "Control", "peekfs",
+            "FakeStash",
             "fake-stash",
             "soak",
         ],
