@@ -23,7 +23,11 @@ struct DirectoryTimes {
                 CREATE TEMP TABLE former_link (
                     scope INTEGER NOT NULL, parent INTEGER NOT NULL, kind INTEGER NOT NULL, child INTEGER NOT NULL,
                     position INTEGER, PRIMARY KEY (scope, parent, kind, child)) WITHOUT ROWID;
+                -- Servers all of whose folders are written anew, and folders and files for which that is so by themselves.
                 CREATE TEMP TABLE refoldered (scope INTEGER PRIMARY KEY);
+                CREATE TEMP TABLE refolded (
+                    scope INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (scope, number)) WITHOUT ROWID;
+                CREATE TEMP TABLE refiled (member INTEGER PRIMARY KEY);
                 CREATE TEMP TABLE former_folder (
                     scope INTEGER NOT NULL, number INTEGER NOT NULL, parent INTEGER NOT NULL, name TEXT NOT NULL,
                     modified INTEGER NOT NULL, PRIMARY KEY (scope, number)) WITHOUT ROWID;
@@ -60,22 +64,49 @@ struct DirectoryTimes {
                 """)
     }
 
-    /// Notes the folders of servers that are about to be written anew.
-    func rememberFolders(_ instances: [Int64]) throws {
-        for instance in instances {
-            try db.execute(
-                sql: """
-                    INSERT INTO temp.refoldered VALUES (:i);
-                    INSERT INTO temp.former_folder SELECT scope, number, parent, name, modified FROM main.folder WHERE scope = :i;
-                    INSERT INTO temp.former_file SELECT member, scope, folder, name FROM main.folder_file WHERE scope = :i;
-                    """, arguments: ["i": instance])
-        }
+    /// Notes the folders of a server that are all about to be written anew.
+    func rememberFolders(of instance: Int64) throws {
+        try db.execute(
+            sql: """
+                INSERT INTO temp.refoldered VALUES (:i);
+                INSERT INTO temp.former_folder SELECT scope, number, parent, name, modified FROM main.folder WHERE scope = :i;
+                INSERT INTO temp.former_file SELECT member, scope, folder, name FROM main.folder_file WHERE scope = :i;
+                """, arguments: ["i": instance])
+    }
+
+    /// Notes a file whose place is about to be written anew.
+    static func remember(file member: Int64, _ db: Database) throws {
+        try db.cachedStatement(sql: "INSERT OR IGNORE INTO temp.refiled VALUES (?)").execute(arguments: [member])
+        try db.cachedStatement(
+            sql: """
+                INSERT OR IGNORE INTO temp.former_file
+                SELECT member, scope, folder, name FROM main.folder_file WHERE member = ?
+                """
+        ).execute(arguments: [member])
+    }
+
+    /// Notes a folder that is about to be made or removed.
+    static func remember(folder number: Int64, of instance: Int64, _ db: Database) throws {
+        try db.cachedStatement(sql: "INSERT OR IGNORE INTO temp.refolded VALUES (?, ?)")
+            .execute(arguments: [instance, number])
+        try db.cachedStatement(
+            sql: """
+                INSERT OR IGNORE INTO temp.former_folder
+                SELECT scope, number, parent, name, modified FROM main.folder WHERE scope = ? AND number = ?
+                """
+        ).execute(arguments: [instance, number])
     }
 
     // MARK: - After
 
     /// Compares, and writes the times.
     func write() throws {
+        // Nobody has looked at what was never there.
+        let isFirst = try Bool.fetchOne(db, sql: "SELECT NOT EXISTS (SELECT 1 FROM temp.former_node)") ?? false
+        if reach.isWhole, isFirst {
+            try db.execute(sql: "DELETE FROM main.rearranged")
+            return try writeRoots()
+        }
         try findAltered()
         try findLinks()
         try findFolders()
@@ -219,21 +250,35 @@ struct DirectoryTimes {
     private func findFolders() throws {
         let folders = "scope, parent, number, name"
         let files = "scope, folder, member, name"
-        let within = "WHERE scope IN (SELECT scope FROM temp.refoldered)"
+        func now(_ columns: String, _ table: String, _ single: String) -> String {
+            """
+            SELECT \(columns) FROM main.\(table) WHERE scope IN (SELECT scope FROM temp.refoldered)
+            UNION SELECT \(columns) FROM \(single)
+            """
+        }
         let pairs = [
-            ("SELECT \(folders) FROM temp.former_folder", "SELECT \(folders) FROM main.folder \(within)", "parent"),
-            ("SELECT \(files) FROM temp.former_file", "SELECT \(files) FROM main.folder_file \(within)", "folder"),
+            (
+                "SELECT \(folders) FROM temp.former_folder",
+                now(folders, "folder", "temp.refolded CROSS JOIN main.folder USING (scope, number)"), "parent"
+            ),
+            (
+                "SELECT \(files) FROM temp.former_file",
+                now(files, "folder_file", "temp.refiled CROSS JOIN main.folder_file USING (member)"), "folder"
+            ),
         ]
         let insert = "INSERT OR IGNORE INTO temp.relisted SELECT \(DirectoryPart.folder.rawValue),"
         for (former, now, column) in pairs {
-            for difference in ["\(former) EXCEPT \(now)", "\(now) EXCEPT \(former)"] {
+            for difference in ["\(former) EXCEPT SELECT * FROM (\(now))", "SELECT * FROM (\(now)) EXCEPT \(former)"] {
                 try db.execute(sql: "\(insert) scope, \(column) FROM (\(difference))")
             }
         }
         try db.execute(
             sql: """
-                DELETE FROM temp.relisted WHERE part = \(DirectoryPart.folder.rawValue) AND number <> 0 AND NOT EXISTS (
-                    SELECT 1 FROM temp.former_folder f
+                -- What is new itself nobody has looked at.
+                DELETE FROM temp.relisted WHERE part = \(DirectoryPart.folder.rawValue) AND number <> 0
+                AND (scope IN (SELECT scope FROM temp.refoldered)
+                    OR (scope, number) IN (SELECT scope, number FROM temp.refolded))
+                AND NOT EXISTS (SELECT 1 FROM temp.former_folder f
                     WHERE f.scope = temp.relisted.scope AND f.number = temp.relisted.number);
                 \(insert) f.scope, f.folder FROM main.rearranged r
                 CROSS JOIN main.member m ON m.instance = r.instance AND m.kind = r.kind AND m.id = r.id

@@ -7,24 +7,45 @@ struct FolderTables {
     let reach: Reach
 
     func write() throws {
-        let instances =
-            try reach.isWhole ? Int64.fetchAll(db, sql: "SELECT instance FROM temp.active") : moved()
-        try DirectoryTimes(db: db, reach: reach).rememberFolders(instances)
-        if reach.isWhole { try db.execute(sql: "DELETE FROM main.folder; DELETE FROM main.folder_file") }
-        try write(instances)
+        if reach.isWhole {
+            let instances = try Int64.fetchAll(db, sql: "SELECT instance FROM temp.active")
+            for instance in instances { try times.rememberFolders(of: instance) }
+            try db.execute(sql: "DELETE FROM main.folder; DELETE FROM main.folder_file")
+            return try write(instances)
+        }
+        for (instance, files) in try Dictionary(grouping: moved(), by: \.instance) {
+            var isDone = false
+            try db.inSavepoint {
+                var changes = FolderChanges(db: db, instance: instance, server: try server(instance))
+                isDone = try changes.write(files)
+                return isDone ? .commit : .rollback
+            }
+            guard !isDone else { continue }
+            try times.rememberFolders(of: instance)
+            try write([instance])
+        }
     }
 
-    /// The servers of which a file within reach has another place or time than before.
-    private func moved() throws -> [Int64] {
-        try Int64.fetchAll(
+    private var times: DirectoryTimes { DirectoryTimes(db: db, reach: reach) }
+
+    /// The files within reach that have another place or time than before, came or went.
+    private func moved() throws -> [FolderChanges.File] {
+        try Row.fetchAll(
             db,
             sql: """
-                SELECT DISTINCT o.instance FROM temp.former o
-                LEFT JOIN main.media d ON d.number = o.number
+                SELECT o.number, o.instance, o.folder, o.key, o.modified, f.folder AS new_path, f.key AS new_key,
+                    d.modified AS new_modified
+                FROM temp.former o LEFT JOIN main.media d ON d.number = o.number
                 LEFT JOIN main.file f ON f.instance = d.instance AND f.kind = d.kind AND f.id = d.id AND f.position = 0
-                WHERE f.folder IS NOT coalesce(o.folder, iif(o.key IS NULL, NULL, '')) OR f.key IS NOT o.key
+                WHERE f.folder IS NOT iif(o.folder IS NULL, NULL, o.path) OR f.key IS NOT o.key
                     OR f.name IS NOT o.name OR d.modified IS NOT o.modified
-                """)
+                ORDER BY o.number
+                """
+        ).map(FolderChanges.File.init)
+    }
+
+    private func server(_ instance: Int64) throws -> String {
+        try String.fetchOne(db, sql: "SELECT name FROM temp.active WHERE instance = ?", arguments: [instance]) ?? ""
     }
 
     /// Writes all folders of these servers anew.
@@ -80,14 +101,11 @@ struct FolderTables {
                 INSERT INTO main.folder_file (member, scope, folder, key, name)
                 SELECT number, :i, folder, key, name FROM (\(rows)) WHERE NOT taken
                 """, arguments: ["i": instance])
-        let server = try String.fetchOne(
-            db, sql: "SELECT name FROM temp.active WHERE instance = ?", arguments: [instance])
+        let server = try server(instance)
         let left = try Row.fetchAll(
             db, sql: "SELECT * FROM (\(rows)) WHERE taken ORDER BY number", arguments: ["i": instance])
         for row in left {
-            let name: String = row["name"]
-            let stem = NameRules.stem(name)
-            let unique = "\(stem) [\(server ?? "")-\(row["id"] as Int64)]\(name.dropFirst(stem.count))"
+            let unique = Self.marked(row["name"], server, row["id"])
             try db.execute(
                 sql: """
                     INSERT OR IGNORE INTO main.folder_file (member, scope, folder, key, name, base)
@@ -95,6 +113,14 @@ struct FolderTables {
                     """,
                 arguments: [row["number"], instance, row["folder"], NameRules.key(unique), unique, row["key"]])
         }
+    }
+}
+
+extension FolderTables {
+    /// The name of a file where another file or folder has its own.
+    static func marked(_ name: String, _ server: String, _ id: Int64) -> String {
+        let stem = NameRules.stem(name)
+        return "\(stem) [\(server)-\(id)]\(name.dropFirst(stem.count))"
     }
 }
 
@@ -138,12 +164,16 @@ struct FolderTree {
         }
     }
 
-    /// 40 bits of FNV-1a: what an inode number has room for.
     private mutating func unusedNumber(for path: String) -> Int64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in path.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        var number = Int64((hash ^ (hash >> 40)) & 0xFF_FFFF_FFFF)
+        var number = Self.number(for: path)
         while number == 0 || !numbers.insert(number).inserted { number = (number + 1) & 0xFF_FFFF_FFFF }
         return number
+    }
+
+    /// 40 bits of FNV-1a: what an inode number has room for.
+    static func number(for path: String) -> Int64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in path.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return Int64((hash ^ (hash >> 40)) & 0xFF_FFFF_FFFF)
     }
 }

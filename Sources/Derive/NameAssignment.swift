@@ -53,13 +53,14 @@ struct NameAssignment {
                     position INTEGER PRIMARY KEY, scope INTEGER NOT NULL, kind INTEGER NOT NULL, key TEXT NOT NULL);
                 INSERT INTO temp.freed (scope, kind, key)
                 SELECT n.scope, n.kind, n.key FROM temp.dead d
-                JOIN state.member s ON s.number = d.number
-                JOIN state.name n ON n.scope = s.instance AND n.number = d.number AND n.current = 1
+                CROSS JOIN state.member s ON s.number = d.number
+                CROSS JOIN state.name n ON n.scope = s.instance AND n.number = d.number AND n.current = 1
                 UNION
                 -- In the merged tree: with the last one of its entity. It goes with a member that is there, if there is one.
                 SELECT n.scope, n.kind, n.key FROM temp.dead d
-                JOIN state.member s ON s.number = d.number
-                JOIN state.name n ON n.scope = 0 AND n.source = d.number AND n.current = 1
+                CROSS JOIN state.member s ON s.number = d.number
+                CROSS JOIN state.name n INDEXED BY name_source
+                    ON n.scope = 0 AND n.source = d.number AND n.current = 1
                 WHERE NOT EXISTS (SELECT 1 FROM state.member o LEFT JOIN temp.dead x ON x.number = o.number
                     WHERE o.entity = s.entity AND x.number IS NULL);
                 """)
@@ -118,8 +119,8 @@ struct NameAssignment {
         try resource(
             """
             SELECT n.scope, n.kind, n.key, w.source, m.stem, m.extension FROM temp.wanted w
-            JOIN state.name n ON n.scope = w.scope AND n.number = w.number AND n.current = 1
-            JOIN temp.known m ON m.number = w.source WHERE n.source <> w.source
+            CROSS JOIN state.name n ON n.scope = w.scope AND n.number = w.number AND n.current = 1
+            CROSS JOIN temp.known m ON m.number = w.source WHERE n.source <> w.source
             """)
     }
 

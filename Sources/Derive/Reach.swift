@@ -202,9 +202,9 @@ struct Reach {
             sql: """
                 CREATE TEMP TABLE former (
                     number INTEGER PRIMARY KEY, instance INTEGER NOT NULL, entity INTEGER, stale INTEGER NOT NULL,
-                    folder TEXT, key TEXT, name TEXT, modified INTEGER);
+                    folder INTEGER, path TEXT, key TEXT, name TEXT, modified INTEGER);
                 INSERT INTO temp.former
-                SELECT s.number, s.instance, m.entity, s.entity, o.path, coalesce(f.base, f.key),
+                SELECT s.number, s.instance, m.entity, s.entity, f.folder, coalesce(o.path, ''), coalesce(f.base, f.key),
                     iif(f.base IS NULL, f.name, NULL), d.modified
                 FROM temp.reach r CROSS JOIN state.member s ON s.number = r.number
                 LEFT JOIN main.member m ON m.number = r.number

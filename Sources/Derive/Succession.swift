@@ -73,7 +73,7 @@ struct Succession {
     private func forgetReturned() throws {
         let returned = """
             SELECT o.instance, o.kind, o.id FROM state.successor o
-            JOIN main.member m USING (instance, kind, id) WHERE m.missed = 0
+            CROSS JOIN main.member m USING (instance, kind, id) WHERE m.missed = 0
             """
         let refs = try Row.fetchAll(db, sql: returned).compactMap(Self.ref)
         guard !refs.isEmpty else { return }

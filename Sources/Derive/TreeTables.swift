@@ -152,9 +152,9 @@ struct TreeTables {
                 INSERT INTO main.node (scope, number, kind, name, key, title, member, picture, modified, visible)
                 SELECT m.instance, m.number, m.kind, n.name, n.key, \(title), m.number,
                     (SELECT x.number FROM main.sidecar s WHERE \(picture)), m.modified, 0
-                FROM \(reach.from("temp.placed m", number: "m.number")) JOIN temp.active USING (instance)
-                JOIN temp.placed x ON x.number = m.number
-                JOIN state.name n ON n.scope = m.instance AND n.number = m.number AND n.current = 1;
+                FROM \(reach.from("temp.placed m", number: "m.number")) CROSS JOIN temp.active USING (instance)
+                CROSS JOIN temp.placed x ON x.number = m.number
+                CROSS JOIN state.name n ON n.scope = m.instance AND n.number = m.number AND n.current = 1;
 
                 INSERT INTO main.node (scope, number, kind, name, key, title, member, picture, modified, visible)
                 SELECT 0, e.entity, n.kind, n.name, n.key,
@@ -166,8 +166,8 @@ struct TreeTables {
                         JOIN main.sidecar s ON \(picture)
                         WHERE y.entity = e.entity ORDER BY y.rank LIMIT 1),
                     l.modified, 0
-                FROM \(entities) JOIN temp.placed l ON l.number = e.number
-                JOIN state.name n ON n.scope = 0 AND n.number = e.entity AND n.current = 1
+                FROM \(entities) CROSS JOIN temp.placed l ON l.number = e.number
+                CROSS JOIN state.name n ON n.scope = 0 AND n.number = e.entity AND n.current = 1
                 WHERE e.rank = 0;
                 """)
     }
@@ -210,25 +210,24 @@ struct TreeTables {
         try db.execute(
             sql: """
                 -- Images of a gallery stand in the order of their paths, as the server shows them (Stash 2.3).
-                UPDATE main.link SET position = o.place FROM (
-                    SELECT l.scope, l.parent, l.child, ROW_NUMBER() OVER (
-                        PARTITION BY l.scope, l.parent ORDER BY f.sort_key, l.child) AS place
-                    FROM \(parents(.gallery)) AND l.kind = 7
-                    JOIN main.node n ON n.scope = l.scope AND n.number = l.child
-                    JOIN main.media d ON d.number = n.member
-                    JOIN main.file f ON f.instance = d.instance AND f.kind = d.kind AND f.id = d.id AND f.position = 0) o
-                WHERE main.link.scope = o.scope AND main.link.parent = o.parent AND main.link.kind = 7
-                    AND main.link.child = o.child;
+                INSERT INTO main.link (scope, parent, kind, child, position)
+                SELECT l.scope, l.parent, l.kind, l.child, ROW_NUMBER() OVER (
+                    PARTITION BY l.scope, l.parent ORDER BY f.sort_key, l.child)
+                FROM \(parents(.gallery)) AND l.kind = 7
+                CROSS JOIN main.node n ON n.scope = l.scope AND n.number = l.child
+                CROSS JOIN main.media d ON d.number = n.member
+                CROSS JOIN main.file f
+                    ON f.instance = d.instance AND f.kind = d.kind AND f.id = d.id AND f.position = 0
+                WHERE TRUE ON CONFLICT DO UPDATE SET position = excluded.position;
 
                 -- Scenes without an index in their group come after the others.
-                UPDATE main.link SET position = o.place FROM (
-                    SELECT l.scope, l.parent, l.child, coalesce((SELECT max(x.position) FROM main.link x
-                        WHERE x.scope = l.scope AND x.parent = l.parent AND x.kind = 1), 0) + ROW_NUMBER() OVER (
-                        PARTITION BY l.scope, l.parent ORDER BY n.key) AS place
-                    FROM \(parents(.group)) AND l.kind = 1 AND l.position IS NULL
-                    JOIN main.node n ON n.scope = l.scope AND n.number = l.child) o
-                WHERE main.link.scope = o.scope AND main.link.parent = o.parent AND main.link.kind = 1
-                    AND main.link.child = o.child;
+                INSERT INTO main.link (scope, parent, kind, child, position)
+                SELECT l.scope, l.parent, l.kind, l.child, coalesce((SELECT max(x.position) FROM main.link x
+                    WHERE x.scope = l.scope AND x.parent = l.parent AND x.kind = 1), 0) + ROW_NUMBER() OVER (
+                    PARTITION BY l.scope, l.parent ORDER BY n.key)
+                FROM \(parents(.group)) AND l.kind = 1 AND l.position IS NULL
+                CROSS JOIN main.node n ON n.scope = l.scope AND n.number = l.child
+                WHERE TRUE ON CONFLICT DO UPDATE SET position = excluded.position;
                 """)
     }
 

@@ -33,13 +33,15 @@ struct PageSource<Row: WireRow> {
 }
 
 extension PageSource {
-    init(_ client: StashClient, _ courtesy: Courtesy) {
+    /// `limit` is the size of the pages that follow each other.
+    init(_ client: StashClient, _ courtesy: Courtesy, limit: Int) {
         let cancel = courtesy.cancel
         address = client.access.address
-        page = { (request) throws(StashError) in
+        let ahead = PageAhead<Row>(limit: limit) { request in
             courtesy.wait()
-            return try client.page(of: Row.self, request, cancel: cancel)
+            return Result { () throws(StashError) in try client.page(of: Row.self, request, cancel: cancel) }
         }
+        page = { (request) throws(StashError) in try ahead.page(request) }
         ids = { (request) throws(StashError) in
             courtesy.wait()
             return try client.ids(Row.kind, request, cancel: cancel)

@@ -195,7 +195,8 @@ struct PassWork {
         }
         let (instance, progress) = (instance, progress)
         var reader = KindReader<Row>(
-            source: PageSource(client, courtesy), limit: options.pageSize(kind), retry: options.retry, cancel: cancel
+            source: PageSource(client, courtesy, limit: options.pageSize(kind)), limit: options.pageSize(kind),
+            retry: options.retry, cancel: cancel
         ) { done, total in
             progress(SyncProgress(instance: instance, stage: .rows(kind), done: done, total: total))
         } take: { (rows) throws(SyncError) in

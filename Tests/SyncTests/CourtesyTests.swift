@@ -9,14 +9,16 @@ import Testing
 @Suite struct CourtesyTests {
     @Test(.timeLimit(.minutes(6))) func `a question waits for as long as somebody waits for the server, within limits`()
     {
-        var asked = 0
+        let asked = Lock(0)
         let patient = Courtesy(
             isAwaited: {
-                asked += 1
-                return asked < 5
+                asked.withLock { asked in
+                    asked += 1
+                    return asked < 5
+                }
             }, cancel: Cancellation())
         patient.wait()
-        #expect(asked == 5)
+        #expect(asked.withLock { $0 } == 5)
 
         let cancel = Cancellation()
         cancel.cancel()
