@@ -41,7 +41,7 @@ struct EntityAssignment {
         let rows = try Row.fetchCursor(
             db,
             sql: """
-                WITH found AS (\(found))
+                WITH found AS MATERIALIZED (\(found))
                 SELECT strength, text, number, instance, kind, id FROM found
                 WHERE (strength, kind, text) IN (
                     SELECT strength, kind, text FROM found GROUP BY 1, 2, 3 HAVING count(DISTINCT instance) > 1)

@@ -88,6 +88,9 @@ package final class IndexDatabase: Sendable {
         }
     }
 
+    /// Makes the index by which the parents of something are found.
+    package static func linkChildIndex(_ name: String) -> String { "CREATE INDEX \(name) ON link (scope, child, parent)" }
+
     private static let schema = """
         CREATE TABLE setting (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
 
@@ -237,7 +240,7 @@ package final class IndexDatabase: Sendable {
             position INTEGER,
             PRIMARY KEY (scope, parent, kind, child)
         ) WITHOUT ROWID;
-        CREATE INDEX link_child ON link (scope, child, parent);
+        \(linkChildIndex("link_child"));
 
         -- When what a directory lists changed last, by `DirectoryPart`; no row where it did not since the index was made.
         -- `content` is what the directories of a handful list.
