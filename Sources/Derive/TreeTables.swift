@@ -27,6 +27,7 @@ struct TreeTables {
         try markVisible()
         try FolderTables(db: db, reach: reach).write()
         try times.write()
+        try Notices(db: db, reach: reach).write()
     }
 
     private var times: DirectoryTimes { DirectoryTimes(db: db, reach: reach) }

@@ -125,6 +125,24 @@ enum NodeID: Hashable, Sendable {
         }
     }
 
+    /// A directory as the index knows it; nil for a number that none has.
+    init?(_ part: DirectoryPart, _ scope: Scope, _ number: Int64) {
+        let instance: InstanceNumber? = if case .instance(let instance) = scope { instance } else { nil }
+        switch part {
+        case .entity: self = .entity(scope, NodeNumber(number))
+        case .images: self = .images(scope, NodeNumber(number))
+        case .galleries: self = .galleries(scope, NodeNumber(number))
+        case .instances: self = .instances
+        case .root: self = instance.map(NodeID.instance) ?? .root
+        case .kind:
+            guard let kind = Kind(rawValue: number) else { return nil }
+            self = .kind(scope, kind)
+        case .folder:
+            guard let instance else { return nil }
+            self = .folder(instance, number)
+        }
+    }
+
     var fileKind: FileKind {
         switch self {
         case .readme, .media, .picture, .caption, .funscript: .file

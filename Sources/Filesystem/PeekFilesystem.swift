@@ -38,9 +38,11 @@ package final class PeekFilesystem: FileSystem {
             down: { Set(media.down.map { InstanceNumber($0) }) })
     }
 
-    /// To be called when the index or the instances changed: files that have another version now are others to the kernel. Names
-    /// and attributes it asks again within a second by itself.
-    package func libraryChanged() {
+    /// To be called when the index or the instances changed: files that have another version now are others to the kernel, and
+    /// what else it was told before and is not so any more it forgets. Not on a thread that answers the kernel.
+    ///
+    /// - Parameter generation: Of the index, up to which the kernel was told already; nil when the index is as it was.
+    package func libraryChanged(since generation: Int64? = nil) {
         attributes.forget()
         state.withLock { $0.statistics = nil }
         for (node, content) in editions.contents {
@@ -49,6 +51,29 @@ package final class PeekFilesystem: FileSystem {
             let size = tree.sizes.size(of: node) ?? now.source.size ?? 0
             guard now.source.resized(to: size) != content.source || now.modified != content.modified else { continue }
             replace(node, content.source)
+        }
+        guard let notifier = state.withLock({ $0.notifier }) else { return }
+        notifier.invalidateEntry(parent: NodeID.root.inode, name: FileName(Tree.readmeName))
+        guard let generation else { return }
+        do {
+            for notice in try catalogue.notices(since: generation) { try tell(notice, notifier) }
+        } catch {
+            // It asks again within a second by itself.
+            logger.warning("the kernel could not be told what has changed: \(error)")
+        }
+    }
+
+    private func tell(_ notice: Notice, _ notifier: Notifier) throws {
+        switch notice {
+        case .directory(let part, let scope, let number):
+            if let node = NodeID(part, scope, number) { notifier.invalidateInode(node.inode, offset: -1) }
+        case .entry(let part, let scope, let number, let name, let position):
+            guard let node = NodeID(part, scope, number) else { return }
+            let shown = try tree.ordered(name, position, in: node)
+            notifier.invalidateEntry(parent: node.inode, name: FileName(shown))
+        case .file(let number):
+            let node = NodeID.media(number)
+            notifier.invalidateInode(node.inode(edition: editions.present(node).number), offset: -1)
         }
     }
 
@@ -62,8 +87,11 @@ package final class PeekFilesystem: FileSystem {
 
     private func replace(_ node: NodeID, _ source: MediaSource) {
         tree.sizes.forget(node)
+        let former = node.inode(edition: editions.present(node).number)
         editions.replace(node)
         media.forget(source)
+        // Of what it is now the kernel learns when it asks for the old one's attributes.
+        state.withLock { $0.notifier }?.invalidateInode(former, offset: -1)
     }
 
     /// What the kernel is still to be told to forget.

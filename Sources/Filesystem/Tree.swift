@@ -258,6 +258,16 @@ extension Tree {
         return try sidecar(named: name, scope, number, nil)
     }
 
+    /// How something is called in a directory: some have its place in an order in front.
+    func ordered(_ name: String, _ position: Int64?, in directory: NodeID) throws -> String {
+        guard case .entity(let scope, let number) = directory else { return name }
+        switch try catalogue.node(scope, number)?.kind {
+        case .gallery: return OrderedName.gallery.make(position, name)
+        case .group: return OrderedName.group.make(position, name)
+        default: return name
+        }
+    }
+
     private func ordered(
         _ name: String, _ order: OrderedName, _ scope: Scope, _ parent: NodeNumber, _ kind: Kind
     ) throws -> Entry? {

@@ -249,6 +249,14 @@ package final class IndexDatabase: Sendable {
             PRIMARY KEY (part, scope, number)
         ) WITHOUT ROWID;
 
+        -- What the last derivations changed of the tree: of a directory by its `DirectoryPart` what it lists or, with a name, an
+        -- entry (the name without its `position`, where it has one); of a file, where the part is missing, what it is.
+        CREATE TABLE notice (
+            generation INTEGER NOT NULL, part INTEGER, scope INTEGER NOT NULL, number INTEGER NOT NULL, name TEXT,
+            position INTEGER
+        );
+        CREATE INDEX notice_generation ON notice (generation);
+
         -- Scenes beside which other captions and scripts stand than these times tell of.
         CREATE TABLE rearranged (
             instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (instance, kind, id)

@@ -117,7 +117,7 @@ final class Daemon: Sendable {
                 state: workplace.state, index: index, catalogue: catalogue, servers: servers, disk: disk, media: media,
                 listeners: listeners, derivation: derivation, scheduler: scheduler, catalogueGuard: catalogueGuard,
                 forgetContent: { [filesystem] in filesystem.forgetContent(of: $0) },
-                libraryChanged: { [filesystem] in filesystem.libraryChanged() }))
+                libraryChanged: { [filesystem] in filesystem.libraryChanged(since: $0) }))
         self.follower = follower
         let premises = Premises(
             state: workplace.state, catalogue: { [catalogue] in catalogue },

@@ -25,8 +25,8 @@ final class Follower: Sendable {
         let catalogueGuard: CatalogueGuard
         /// Has the kernel forget what it was given of a server.
         let forgetContent: @Sendable (InstanceNumber) -> Void
-        /// Has the kernel forget names.
-        let libraryChanged: @Sendable () -> Void
+        /// Has the kernel forget what is not so any more: since a generation of the index, or whatever follows from instances.
+        let libraryChanged: @Sendable (Int64?) -> Void
     }
 
     private struct State {
@@ -78,7 +78,7 @@ final class Follower: Sendable {
         parts.scheduler.update(instances)
         try parts.catalogue.reloadInstances()
         // Names of instances are part of what is shown, whatever the index says.
-        parts.libraryChanged()
+        parts.libraryChanged(nil)
         guard isDue else { return }
         try parts.derivation.forgetRemoved()
         try parts.derivation.run()
@@ -90,11 +90,11 @@ final class Follower: Sendable {
     /// Tells the file system when the tables it reads from are others than before.
     func followIndex() throws {
         let generation = try parts.index.generation()
-        let isNew = state.withLock { state in
+        let former = state.withLock { state in
             defer { state.generation = generation }
-            return state.generation != generation
+            return state.generation
         }
-        if isNew { parts.libraryChanged() }
+        if former != generation { parts.libraryChanged(former) }
     }
 
     /// Syncs servers that were refused as soon as a person has said that they are what they were.

@@ -33,6 +33,39 @@ struct DirectoryTimeTests {
         #expect(try zip(second.group, times().group).allSatisfy { $0 < $1 })
     }
 
+    @Test func `names that lead elsewhere are told, and the directories that list something else`() throws {
+        let box = try Sandbox()
+        let attic = try box.instance("attic")
+        let others = [
+            record(attic, .group, 1, "Series"), record(attic, .tag, 1, "Tag"), record(attic, .tag, 2, "Other"),
+        ]
+        func scene(_ title: String) -> MemberRecord {
+            var made = record(attic, .scene, 1, title, links: [(.tag, 1)])
+            made.links.append(LinkRecord(kind: .group, id: 1, position: 7))
+            return made
+        }
+        try box.sync(attic, others + [scene("Before"), record(attic, .scene, 2, "Still", links: [(.tag, 2)])])
+        let generation = try box.index.generation()
+        try box.sync(attic, others + [scene("After"), record(attic, .scene, 2, "Still", links: [(.tag, 2)])])
+        let notices = try box.catalogue.notices(since: generation)
+        var expected: Set<Notice> = []
+        for scope in [Scope.merged, .instance(attic)] {
+            let tag = try #require(try box.catalogue.node(scope, .tag, named: "Tag")).number.rawValue
+            let group = try #require(try box.catalogue.node(scope, .group, named: "Series")).number.rawValue
+            let scenes = Kind.scene.rawValue
+            expected.formUnion([
+                .directory(.kind, scope, scenes), .directory(.entity, scope, tag), .directory(.entity, scope, group),
+                .entry(.kind, scope, scenes, name: "Before.mp4", position: nil),
+                .entry(.entity, scope, tag, name: "Before.mp4", position: nil),
+                .entry(.entity, scope, group, name: "Before.mp4", position: 7),
+            ])
+        }
+        let file = try #require(try box.catalogue.node(.merged, .scene, named: "After.mp4")).member
+        expected.insert(.file(file))
+        #expect(notices == expected)
+        #expect(try box.catalogue.notices(since: box.index.generation()).isEmpty)
+    }
+
     @Test func `times survive the daemon, and a derivation of everything that finds nothing new`() throws {
         let box = try Sandbox()
         let attic = try box.instance("attic")

@@ -82,6 +82,8 @@ struct CoherenceTests {
             // One is renamed, one goes, one is replaced.
             catalogue.edit(.scene, 1) { $0.title = "Another Title" }
             catalogue.destroy(.scene, [2])
+            // In another second than it was made.
+            catalogue.setClock(Int64(Date().timeIntervalSince1970) + 5)
             catalogue.rewriteFile(.scene, 3, size: 3210)
             let before = try paths[2].status()
             try lab.succeed("sync", "--full")
