@@ -105,6 +105,7 @@ struct DirectoryTimes {
         let isFirst = try Bool.fetchOne(db, sql: "SELECT NOT EXISTS (SELECT 1 FROM temp.former_node)") ?? false
         if reach.isWhole, isFirst {
             try db.execute(sql: "DELETE FROM main.rearranged")
+            try writeFirst()
             return try writeRoots()
         }
         try findAltered()
@@ -116,6 +117,7 @@ struct DirectoryTimes {
         }
         try db.execute(sql: "DELETE FROM main.rearranged")
         if reach.isWhole { try dropUnused() }
+        try Notices(db: db, reach: reach).write()
     }
 
     /// Whether something was listed before; `node` stands for its scope and number.
@@ -308,6 +310,22 @@ struct DirectoryTimes {
                 """, arguments: ["now": now])
     }
 
+    /// What has no time of its own gets one, which stays.
+    private func writeFirst() throws {
+        let insert = "INSERT INTO main.listed (part, scope, number, time) VALUES (?, ?, ?, ?)"
+        let update = "ON CONFLICT DO UPDATE SET time = max(excluded.time, main.listed.time + 1)"
+        let active = try Int64.fetchAll(db, sql: "SELECT instance FROM temp.active")
+        for scope in active + [0] {
+            for kind in try Kind.allCases.filter({ try hasNodes(scope, $0) }) {
+                try db.execute(
+                    sql: "\(insert) \(update)",
+                    arguments: [DirectoryPart.kind.rawValue, scope, kind.rawValue, now])
+            }
+            guard scope != 0 else { continue }
+            try db.execute(sql: "\(insert) \(update)", arguments: [DirectoryPart.folder.rawValue, scope, 0, now])
+        }
+    }
+
     /// Directories of a handful are compared by what they list.
     private func writeRoots() throws {
         let active = try Row.fetchAll(db, sql: "SELECT instance, name FROM temp.active ORDER BY instance")
@@ -330,13 +348,15 @@ struct DirectoryTimes {
     }
 
     private func kinds(_ scope: Int64) throws -> [String] {
-        try Kind.allCases.filter { kind in
-            try Bool.fetchOne(
-                db,
-                sql: """
-                    SELECT EXISTS (SELECT 1 FROM main.node INDEXED BY node_key WHERE scope = ? AND kind = ? AND visible)
-                    """, arguments: [scope, kind.rawValue]) ?? false
-        }.map(\.directoryName)
+        try Kind.allCases.filter { try hasNodes(scope, $0) }.map(\.directoryName)
+    }
+
+    private func hasNodes(_ scope: Int64, _ kind: Kind) throws -> Bool {
+        try Bool.fetchOne(
+            db,
+            sql: """
+                SELECT EXISTS (SELECT 1 FROM main.node INDEXED BY node_key WHERE scope = ? AND kind = ? AND visible)
+                """, arguments: [scope, kind.rawValue]) ?? false
     }
 
     private func write(_ part: DirectoryPart, _ scope: Int64, _ names: [String]) throws {

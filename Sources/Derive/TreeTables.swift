@@ -27,7 +27,6 @@ struct TreeTables {
         try markVisible()
         try FolderTables(db: db, reach: reach).write()
         try times.write()
-        try Notices(db: db, reach: reach).write()
     }
 
     private var times: DirectoryTimes { DirectoryTimes(db: db, reach: reach) }

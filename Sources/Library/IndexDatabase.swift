@@ -7,7 +7,7 @@ package final class IndexDatabase: Sendable {
     package let path: String
 
     /// Raised with every change of the tables: an index of another version is thrown away and synced again.
-    private static let version = 7
+    private static let version = 8
 
     /// Opens `directory/index.sqlite`; an index of another version, of another library or a damaged one is replaced
     /// by an empty one.
