@@ -103,7 +103,14 @@ struct FolderTables {
                 """, arguments: ["i": instance])
         let server = try server(instance)
         let left = try Row.fetchAll(
-            db, sql: "SELECT * FROM (\(rows)) WHERE taken ORDER BY number", arguments: ["i": instance])
+            db,
+            sql: """
+                SELECT d.number, d.id, coalesce(o.number, 0) AS folder, f.key, f.name FROM main.media d
+                JOIN main.file f ON f.instance = d.instance AND f.kind = d.kind AND f.id = d.id AND f.position = 0
+                LEFT JOIN main.folder o ON o.scope = f.instance AND o.path = f.folder
+                WHERE d.instance = :i AND NOT EXISTS (SELECT 1 FROM main.folder_file x WHERE x.member = d.number)
+                ORDER BY d.number
+                """, arguments: ["i": instance])
         for row in left {
             let unique = Self.marked(row["name"], server, row["id"])
             try db.execute(

@@ -221,8 +221,25 @@ extension IndexDatabase {
                         statement,
                         arguments: [instance.rawValue, target.kind.rawValue, target.id, kind.rawValue]))
             }
-            return found
+            guard kind == .scene else { return found }
+            let tags = Set(targets.filter { $0.instance == instance && $0.kind == .tag }.map(\.id))
+            return found.union(try Self.scenesMarked(with: tags, instance, db))
         }
+    }
+
+    /// The scenes that have a marker with one of these tags, which is no link of the scene itself.
+    static func scenesMarked(
+        with tags: Set<Int64>, _ instance: InstanceNumber, _ db: Database
+    ) throws -> Set<Int64> {
+        guard !tags.isEmpty else { return [] }
+        let list = "[" + tags.sorted().map(String.init).joined(separator: ",") + "]"
+        return try Set(
+            Int64.fetchAll(
+                db,
+                sql: """
+                    SELECT DISTINCT m.id FROM member m JOIN json_each(m.json, '$.scene_markers') j
+                    WHERE m.instance = ? AND m.kind = ? AND j.value ->> 'primary_tag' IN (SELECT value FROM json_each(?))
+                    """, arguments: [instance.rawValue, Kind.scene.rawValue, list]))
     }
 
     /// The ids of a kind that are not among these.

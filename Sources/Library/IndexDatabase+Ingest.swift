@@ -327,6 +327,9 @@ extension IndexDatabase {
             guard let from = Kind(rawValue: link["from_kind"]) else { continue }
             try markStale(EntityRef(instance: instance, kind: from, id: link["from_id"]), db)
         }
+        for scene in kind == .tag ? try scenesMarked(with: ids, instance, db) : [] {
+            try markStale(EntityRef(instance: instance, kind: .scene, id: scene), db)
+        }
     }
 
     /// Forgets the sizes of what is no longer beside a thing.

@@ -13,6 +13,9 @@ final class RequestJournal: Sendable {
         var isAborted: Bool
         var key: String
         var connection: Int
+        /// Of a GraphQL request, so that it can be asked again.
+        var query: String?
+        var variables: String?
 
         enum CodingKeys: String, CodingKey {
             case method
@@ -23,6 +26,8 @@ final class RequestJournal: Sendable {
             case isAborted = "aborted"
             case key
             case connection
+            case query
+            case variables
         }
     }
 
@@ -39,7 +44,7 @@ final class RequestJournal: Sendable {
         let line = Line(
             method: record.method, path: record.path, status: record.status, range: record.range,
             bytesSent: record.bytesSent, isAborted: record.isAborted, key: record.key.rawValue,
-            connection: record.connection)
+            connection: record.connection, query: record.query, variables: record.variables)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let data = try? encoder.encode(line) else { return }
