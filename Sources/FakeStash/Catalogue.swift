@@ -215,6 +215,29 @@ package final class Catalogue: Sendable {
         apply(kind, id, bump: false, change)
     }
 
+    /// Adds a marker to a scene, which is not touched. Returns its id.
+    @discardableResult
+    package func addMarker(scene: Int, title: String, seconds: Double, primaryTag: Int) -> Int {
+        let (id, stamp): (Int, Stamp) = state.withLock { state in
+            state.nextMarker += 1
+            return (state.nextMarker, now(state))
+        }
+        let marker = Marker(
+            id: id, title: title, seconds: seconds, endSeconds: nil, primaryTag: primaryTag, tags: [], updated: stamp)
+        _ = editSilently(.scene, scene) { $0.markers.append(marker) }
+        return id
+    }
+
+    /// Changes the title of a scene's first marker; the scene is not touched.
+    package func renameMarker(scene: Int, title: String) {
+        let stamp: Stamp = state.withLock { now($0) }
+        _ = editSilently(.scene, scene) { row in
+            guard !row.markers.isEmpty else { return }
+            row.markers[0].title = title
+            row.markers[0].updated = stamp
+        }
+    }
+
     private func apply(_ kind: Kind, _ id: Int, bump: Bool, _ change: (inout Entity) -> Void) -> Bool {
         // The closure runs outside the lock of the state, for it may ask for new files; edits still go one after another.
         edits.withLock { _ in

@@ -130,6 +130,8 @@ package struct Marker: Sendable, Hashable {
     package var endSeconds: Double?
     package var primaryTag: Int
     package var tags: [Int]
+    /// nil as long as it is as it was made with its scene.
+    package var updated: Stamp?
 }
 
 /// One row of any of the seven tables. A column that a kind does not have keeps its default and is never answered.

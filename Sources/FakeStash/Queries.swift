@@ -118,7 +118,12 @@ enum Queries {
     private static func markers(_ call: Call) throws -> Value {
         let catalogue = call.execution.catalogue
         let scenes = catalogue.ids(.scene).compactMap { catalogue.entity(.scene, $0) }.filter { !$0.markers.isEmpty }
-        let all = scenes.flatMap { scene in scene.markers.map { ($0, scene) } }
+        var all = scenes.flatMap { scene in scene.markers.map { ($0, scene) } }
+        if let criterion = call.arguments["scene_marker_filter"]?["updated_at"] {
+            let test = try TimeTest(criterion)
+            all = all.filter { test.accepts($0.0.updated ?? $0.1.created) }
+        }
+        all.sort { $0.0.id < $1.0.id }
         let page = slice(all, call.arguments["filter"])
         return .node(
             .record(

@@ -248,7 +248,7 @@ enum Resolvers {
                     "end_seconds": marker.endSeconds.map { .float($0) } ?? .null,
                     "primary_tag": related(.tag, marker.primaryTag, call), "tags": .rows(.tag, marker.tags),
                     "scene": related(.scene, scene.id, call), "created_at": .text(scene.created.text),
-                    "updated_at": .text(scene.created.text), "stream": .text(base + "/stream"),
+                    "updated_at": .text((marker.updated ?? scene.created).text), "stream": .text(base + "/stream"),
                     "preview": .text(base + "/preview"), "screenshot": .text(base + "/screenshot"),
                 ]))
     }

@@ -8,12 +8,15 @@ package enum ChangeSource: Sendable, Hashable {
     case files
     /// Plays, which touch nothing either.
     case plays
+    /// Markers, whose scenes are not touched either.
+    case markers
 
     var rawValue: Int64 {
         switch self {
         case .kind(let kind): kind.rawValue
         case .files: 100
         case .plays: 101
+        case .markers: 102
         }
     }
 }
@@ -224,6 +227,29 @@ extension IndexDatabase {
             guard kind == .scene else { return found }
             let tags = Set(targets.filter { $0.instance == instance && $0.kind == .tag }.map(\.id))
             return found.union(try Self.scenesMarked(with: tags, instance, db))
+        }
+    }
+
+    /// The markers of these scenes, or of all, as they are known: of each scene the server's texts by the markers' ids.
+    package func markers(
+        of instance: InstanceNumber, in scenes: Set<Int64>?
+    ) throws -> [Int64: [Int64: String]] {
+        let list = scenes.map { "[" + $0.sorted().map(String.init).joined(separator: ",") + "]" }
+        let within = scenes == nil ? "" : "AND m.id IN (SELECT value FROM json_each(:scenes))"
+        return try pool.read { db in
+            let rows = try Row.fetchCursor(
+                db,
+                sql: """
+                    SELECT m.id, j.value ->> 'id', coalesce(j.value ->> 'updated_at', '')
+                    FROM member m JOIN json_each(m.json, '$.scene_markers') j
+                    WHERE m.instance = :i AND m.kind = :kind \(within)
+                    """,
+                arguments: StatementArguments(
+                    ["i": instance.rawValue, "kind": Kind.scene.rawValue] as [String: any DatabaseValueConvertible])
+                    + (list.map { ["scenes": $0] } ?? [:]))
+            var markers: [Int64: [Int64: String]] = [:]
+            while let row = try rows.next() { markers[row[0], default: [:]][row[1]] = row[2] }
+            return markers
         }
     }
 

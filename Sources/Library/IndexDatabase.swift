@@ -90,7 +90,9 @@ package final class IndexDatabase: Sendable {
     }
 
     /// Makes the index by which the parents of something are found.
-    package static func linkChildIndex(_ name: String) -> String { "CREATE INDEX \(name) ON link (scope, child, parent)" }
+    package static func linkChildIndex(_ name: String) -> String {
+        "CREATE INDEX \(name) ON link (scope, child, parent)"
+    }
 
     private static let schema = """
         CREATE TABLE setting (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;

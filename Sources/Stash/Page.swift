@@ -108,6 +108,14 @@ package struct IDRow: Sendable, Hashable {
     package var updatedAt: String
 }
 
+/// A marker, which changes without its scene (Stash 3.2).
+package struct MarkerRow: Sendable, Hashable {
+    package var id: Int64
+    package var scene: Int64
+    /// The server's text.
+    package var updatedAt: String
+}
+
 /// When a row was made.
 package struct CreationRow: Sendable, Hashable {
     package var id: Int64

@@ -34,6 +34,7 @@ package struct Queries: Sendable {
             documents.append(queries.creations(of: kind))
             documents.append(queries.count(of: kind))
         }
+        documents.append(queries.markers)
         if capabilities.hasFindFiles { documents += [queries.files, queries.fileCount] }
         return documents
     }
@@ -82,6 +83,19 @@ package struct Queries: Sendable {
 
             """
         return Document(name: name, text: text, field: "findFiles", list: "files")
+    }
+
+    /// A page of markers with the scenes that they are in.
+    var markers: Document {
+        let text = """
+            query Markers($filter: FindFilterType, $where: SceneMarkerFilterType) {
+              findSceneMarkers(filter: $filter, scene_marker_filter: $where) {
+                count scene_markers { id updated_at scene { id } }
+              }
+            }
+
+            """
+        return Document(name: "Markers", text: text, field: "findSceneMarkers", list: "scene_markers")
     }
 
     /// Of every kind the number and the row that comes first in an order, such as the one that was changed last: seven cheap finds in one document (Stash 3.3).
@@ -154,7 +168,7 @@ package struct Queries: Sendable {
                     "title code details director date rating100 organized interactive interactive_speed o_counter",
                     "play_count last_played_at resume_time play_duration") + [urls(type)] + [
                         "files { \(videoFile) }", "captions { language_code caption_type }", stashIDs(type),
-                        "scene_markers { id title seconds primary_tag { id } }",
+                        "scene_markers { id title seconds primary_tag { id } updated_at }",
                         "studio { id } performers { id } tags { id } galleries { id }",
                         capabilities.has(type, "groups")
                             ? "groups { group { id } scene_index }" : "movies { movie { id } scene_index }",

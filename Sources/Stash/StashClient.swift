@@ -114,6 +114,18 @@ extension StashClient {
         }
     }
 
+    /// One page of the markers, by the numbers of pages; `count` is that of all that match.
+    package func markers(
+        _ request: PageRequest, cancel: Cancellation = Cancellation()
+    ) throws(StashError) -> Page<MarkerRow> {
+        try find(try queries(cancel).markers, request.variables(for: nil), cancel) { row, id in
+            guard let id, let scene = RowReader.id(row["scene"]?.object?["id"]) else {
+                return .failure(RowFault(reason: "its id or that of its scene is not a positive number"))
+            }
+            return .success(MarkerRow(id: id, scene: scene, updatedAt: row["updated_at"]?.string ?? ""))
+        }
+    }
+
     /// How many files a server has. Only where `Capabilities.hasFindFiles`.
     package func fileCount(
         updatedSince: String? = nil, cancel: Cancellation = Cancellation()

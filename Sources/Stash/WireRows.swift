@@ -29,7 +29,8 @@ extension WireScene {
             guard let id = RowReader.id(marker["id"]), let seconds = marker["seconds"]?.double else { return nil }
             return WireMarker(
                 id: id, title: marker["title"]?.string, seconds: seconds,
-                primaryTagID: RowReader.id(marker["primary_tag"]?.object?["id"]))
+                primaryTagID: RowReader.id(marker["primary_tag"]?.object?["id"]),
+                updatedAt: marker["updated_at"]?.string ?? "")
         }
         stashIDs = try row.stashIDs()
         studioID = row.reference("studio")

@@ -86,6 +86,8 @@ package struct WireMarker: Sendable, Hashable {
     /// From the beginning of the scene.
     package var seconds: Double
     package var primaryTagID: Int64?
+    /// The server's text: it is the marker's own, and no change of it touches the scene (Stash 3.2).
+    package var updatedAt: String
 }
 
 /// A scene's place in a group.

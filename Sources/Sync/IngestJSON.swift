@@ -33,6 +33,7 @@ enum IngestJSON {
                 var object: JSONObject = ["id": .integer(marker.id), "seconds": .number(marker.seconds)]
                 object["title"] = string(marker.title)
                 object["primary_tag"] = integer(marker.primaryTagID)
+                object["updated_at"] = .string(marker.updatedAt)
                 return .object(object)
             })
         json["stash_ids"] = stashIDs(scene.stashIDs)

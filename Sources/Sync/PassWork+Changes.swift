@@ -184,8 +184,11 @@ extension PassWork {
 
     /// A file of a second that may not have been over says nothing by its time.
     private static func file(_ row: IDRow, _ freshSince: Int64?) -> (id: Int64, updatedAt: String?) {
-        let isFresh = freshSince.map { WireTime(row.updatedAt)?.unixSeconds ?? .max >= $0 } ?? false
-        return (id: row.id, updatedAt: isFresh ? nil : row.updatedAt)
+        (id: row.id, updatedAt: isFresh(row.updatedAt, freshSince) ? nil : row.updatedAt)
+    }
+
+    private static func isFresh(_ text: String, _ freshSince: Int64?) -> Bool {
+        freshSince.map { WireTime(text)?.unixSeconds ?? .max >= $0 } ?? false
     }
 
     /// Scenes that were played, which touches nothing else (Stash 3.1: this one column is UTC).
@@ -213,6 +216,51 @@ extension PassWork {
         }
     }
 
+    /// Scenes whose markers were made, changed or, as a whole list tells, removed: that touches no scene (Stash 3.2).
+    mutating func findChangedMarkers() throws(SyncError) {
+        guard options.scope != .full, !options.force, marks[.scene] != nil else { return }
+        let mark = try local { try index.watermark(.markers, of: instance) }
+        let since = options.scope == .sweep ? nil : mark?.since(now: startedAt)
+        var found: [Int64: [Int64: String]] = [:]
+        var last: WireTime?
+        var greatest: Int64 = 0
+        var received = 0
+        do throws(SyncError) {
+            var number = 1
+            while true {
+                let request = PageRequest(.number(number), limit: options.idPageSize, updatedSince: since)
+                let page = try asked { (client, cancel) throws(StashError) in
+                    try client.markers(request, cancel: cancel)
+                }
+                received += page.received
+                for row in page.rows {
+                    greatest = max(greatest, row.id)
+                    let isFresh = Self.isFresh(row.updatedAt, mark?.freshSince)
+                    // A text that no known one equals.
+                    found[row.scene, default: [:]][row.id] = isFresh ? "fresh" : row.updatedAt
+                    guard let time = WireTime(row.updatedAt) else { continue }
+                    if last.map({ $0.wallClock < time.wallClock }) ?? true { last = time }
+                }
+                guard page.received == options.idPageSize else {
+                    // Markers shift between pages when some are removed meanwhile: what is missing proves nothing then.
+                    guard page.count.map({ $0 == Int64(received) }) ?? false else { return }
+                    break
+                }
+                number += 1
+            }
+        } catch .server(let error, _) where error.concernsRows {
+            return
+        }
+        let scenes = since == nil ? nil : Set(found.keys)
+        let known = try local { try index.markers(of: instance, in: scenes) }
+        for scene in Set(found.keys).union(known.keys) {
+            let now = found[scene] ?? [:]
+            let isSame = since == nil ? now == known[scene] : now.allSatisfy { known[scene]?[$0.key] == $0.value }
+            if !isSame { demanded[.scene, default: []].insert(scene) }
+        }
+        if let last { markerMark = Watermark(newest: last, greatestID: greatest, former: mark, now: startedAt) }
+    }
+
     /// Remembers how far files and plays were read, when all that they demanded has been.
     mutating func noteFilesAndPlays() throws(SyncError) {
         guard report.error == nil, report.kinds.values.allSatisfy(\.isComplete) else { return }
@@ -221,6 +269,7 @@ extension PassWork {
             let former = try local { try index.watermark(.files, of: instance) }
             fileMark = Watermark(newest: time, greatestID: last.greatestID, former: former, now: startedAt)
         }
+        if let markerMark { try local { try index.setWatermark(markerMark, .markers, of: instance) } }
         if let fileMark { try local { try index.setWatermark(fileMark, .files, of: instance) } }
         let former = try local { try index.watermark(.plays, of: instance) }
         let played = latestPlay.flatMap { $0.unixSeconds > former?.modified ?? 0 ? $0 : nil }

@@ -25,6 +25,7 @@ struct PassWork {
     /// Rows that have changed although nothing of theirs tells.
     var demanded: [Kind: Set<Int64>] = [:]
     var fileMark: Watermark?
+    var markerMark: Watermark?
     var latestPlay: WireTime?
     /// Every kind was read whole so far.
     private(set) var isFull = true
@@ -62,6 +63,7 @@ struct PassWork {
             try takeStock()
             try findChangedFiles()
             try findPlays()
+            try findChangedMarkers()
             for kind in kinds {
                 let start = ContinuousClock.now
                 defer { report.kinds[kind]?.seconds = (ContinuousClock.now - start) / .seconds(1) }

@@ -123,7 +123,7 @@ private struct History {
         let name = "name \(Int.random(in: 0..<1000, using: &random))"
         let (tag, performer, studio) = (pick(.tag), pick(.performer), pick(.studio))
         let (gallery, group) = (pick(.gallery), pick(.group))
-        switch Int.random(in: 0..<14, using: &random) {
+        switch Int.random(in: 0..<15, using: &random) {
         case 0, 1:
             let file =
                 kind == .scene || kind == .image
@@ -184,6 +184,14 @@ private struct History {
             catalogue.edit(.gallery, gallery) { _ in }
             log.append("change what is in gallery \(gallery): image \(image), scene \(scene)")
         case 12:
+            guard let scene = pick(.scene), let tag else { return }
+            switch Int.random(in: 0..<3, using: &random) {
+            case 0: catalogue.addMarker(scene: scene, title: name, seconds: 3, primaryTag: tag)
+            case 1: catalogue.renameMarker(scene: scene, title: name)
+            default: catalogue.editSilently(.scene, scene) { $0.markers = [] }
+            }
+            log.append("change the markers of scene \(scene)")
+        case 13:
             let offset = [-8, -7, 0, 2].randomElement(using: &random) ?? 0
             catalogue.setUTCOffset(offset * 3600)
             log.append("offset \(offset) h")
