@@ -59,7 +59,7 @@ import Testing
         let capabilities = Generations.capabilities(version)
         let documents = Queries.all(for: capabilities)
         #expect(Set(documents.map(\.name)).count == documents.count)
-        #expect(documents.count == 4 + 5 * WireKind.allCases.count + (capabilities.hasFindFiles ? 2 : 0))
+        #expect(documents.count == 5 + 5 * WireKind.allCases.count + (capabilities.hasFindFiles ? 2 : 0))
         for document in documents {
             #expect(document.text.contains("query \(document.name)"))
             #expect(document.text.count { $0 == "{" } == document.text.count { $0 == "}" })
