@@ -56,7 +56,8 @@ import Testing
                 #expect(try titles(rig, "another \(id)") == [Int64(id)])
                 guard id == 20 else { continue }
                 let rows = report.kinds[.scene]?.rows ?? 0
-                #expect(rows >= 2 && rows <= 12, "the newest rows, files and markers may have changed within their second")
+                // Those whose second may not have been over, by their own times or those of their files and markers.
+                #expect(rows >= 2 && rows <= 12)
                 requests.append(fake.requests.count)
             }
             try expectFresh(rig, fake)
