@@ -13,6 +13,17 @@ struct Notices {
     private static let kept = 16
 
     func write() throws {
+        try writeChanges()
+        guard reach.isWhole else { return }
+        // Nobody gets into the tree of a server that was removed.
+        try db.execute(
+            sql: """
+                DELETE FROM main.notice WHERE scope <> 0 AND scope NOT IN (
+                    SELECT number FROM state.instance WHERE removed_at IS NULL)
+                """)
+    }
+
+    private func writeChanges() throws {
         let generation =
             1
             + (try Int64.fetchOne(
