@@ -34,11 +34,6 @@ package struct Derivation {
         try work(derive)
     }
 
-    /// Has the next run look at everything.
-    package func distrust() throws {
-        try index.pool.write { try IndexDatabase.markAllDirty($0) }
-    }
-
     private func work(_ body: (Database) throws -> Void) throws {
         let lock = try DerivationLock(index)
         defer { withExtendedLifetime(lock) {} }

@@ -77,7 +77,7 @@ struct DirectoryTimeTests {
         let kind = try box.catalogue.listed(.kind, .merged, Kind.scene.rawValue)
         #expect(listed.allSatisfy { $0 > 0 } && kind != nil)
         box.index = try IndexDatabase(directory: box.directory, libraryID: box.state.libraryID)
-        try Derivation(state: box.state, index: box.index).distrust()
+        try box.index.pool.write { try IndexDatabase.markAllDirty($0) }
         try box.sync(attic, [tag] + scenes)
         #expect(try box.catalogue.nodes(.merged, .tag).map(\.listed) == listed)
         #expect(try box.catalogue.listed(.kind, .merged, Kind.scene.rawValue) == kind)

@@ -237,9 +237,9 @@ private final class ChangingLibrary {
         }
         try Derivation(state: box.state, index: box.index).run()
         let state = try StateDatabase(directory: twin)
-        let whole = Derivation(state: state, index: try IndexDatabase(directory: twin, libraryID: state.libraryID))
-        try whole.distrust()
-        try whole.run()
+        let index = try IndexDatabase(directory: twin, libraryID: state.libraryID)
+        try index.pool.write { try IndexDatabase.markAllDirty($0) }
+        try Derivation(state: state, index: index).run()
         let (ours, theirs) = (try Self.rows(box.directory), try Self.rows(twin))
         let now = try Self.listings(box.directory)
         let times = try shown.map { former in
