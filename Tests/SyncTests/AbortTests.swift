@@ -23,6 +23,9 @@ import Testing
             Thread { done.resume(with: Result { try rig.sync(fake.url, cancel: cancel) }) }.start()
             Thread {
                 _ = fake.wait { $0.filter { $0.query?.contains("ScenePage") == true }.count >= 2 }
+                // The second page is asked for while the first one is being stored.
+                let deadline = ContinuousClock.now + .seconds(30)
+                while (try? rig.ids(.scene).count) != 8, ContinuousClock.now < deadline { usleep(10_000) }
                 cancel.cancel()
             }.start()
         }
