@@ -1,4 +1,5 @@
 import Derive
+import GRDB
 import Library
 import Testing
 
