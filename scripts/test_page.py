@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import urllib.request
@@ -298,7 +299,12 @@ class PageTests(unittest.TestCase):
         self.open()
         self.waits_for("slow", "1,200 scenes")
         self.waits(lambda: not self.card("slow").find_element(By.CSS_SELECTOR, ".progress").is_displayed(), "the first sync does not end")
+        # A sync of what has changed is over at once.
         self.press("Sync: slow")
+        self.waits(lambda: not self.card("slow").find_element(By.CSS_SELECTOR, ".progress").is_displayed(), "it does not end")
+        whole = threading.Thread(target=self.daemon.run, args=("sync", "--full", "slow"))
+        whole.start()
+        self.addCleanup(whole.join)
         self.waits(lambda: re.search(r"Reading scenes\s+[\d,]+ of 1,200", self.card("slow").text), "no progress is shown")
         self.picture("sync")
         self.waits(lambda: not self.card("slow").find_element(By.CSS_SELECTOR, ".progress").is_displayed(), "it does not end")
