@@ -86,6 +86,22 @@ extension IndexDatabase {
         }
     }
 
+    /// The same of markers.
+    package func lastMarkerTime(of instance: InstanceNumber) throws -> (text: String, greatestID: Int64)? {
+        try pool.read { db in
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    WITH marker (id, time) AS (
+                        SELECT j.value ->> 'id', j.value ->> 'updated_at'
+                        FROM member m JOIN json_each(m.json, '$.scene_markers') j WHERE m.instance = ? AND m.kind = ?)
+                    SELECT time, max(substr(time, 1, 19)), (SELECT max(id) FROM marker) AS greatest FROM marker
+                    """, arguments: [instance.rawValue, Kind.scene.rawValue])
+            guard let text: String = row?["time"] else { return nil }
+            return (text, row?["greatest"] ?? 0)
+        }
+    }
+
     /// Remembers that everything up to there was read.
     package func setWatermark(_ mark: Watermark, _ source: ChangeSource, of instance: InstanceNumber) throws {
         guard try watermark(source, of: instance) != mark else { return }

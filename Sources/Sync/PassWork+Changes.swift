@@ -264,10 +264,10 @@ extension PassWork {
     /// Remembers how far files and plays were read, when all that they demanded has been.
     mutating func noteFilesAndPlays() throws(SyncError) {
         guard report.error == nil, report.kinds.values.allSatisfy(\.isComplete) else { return }
-        if isFull, let last = try local({ try index.lastFileTime(of: instance) }), let time = WireTime(last.text) {
+        if isFull {
             // What was changed while the pass ran is asked for again by the overlap.
-            let former = try local { try index.watermark(.files, of: instance) }
-            fileMark = Watermark(newest: time, greatestID: last.greatestID, former: former, now: startedAt)
+            fileMark = try mark(.files, local { try index.lastFileTime(of: instance) })
+            markerMark = try mark(.markers, local { try index.lastMarkerTime(of: instance) })
         }
         if let markerMark { try local { try index.setWatermark(markerMark, .markers, of: instance) } }
         if let fileMark { try local { try index.setWatermark(fileMark, .files, of: instance) } }
@@ -278,6 +278,14 @@ extension PassWork {
             text: played?.text ?? "1970-01-01T00:00:00Z", modified: played?.unixSeconds ?? 0, noted: startedAt,
             isSettled: false, greatestID: 0)
         try local { try index.setWatermark(mark, .plays, of: instance) }
+    }
+
+    private func mark(
+        _ source: ChangeSource, _ last: (text: String, greatestID: Int64)?
+    ) throws(SyncError) -> Watermark? {
+        guard let last, let time = WireTime(last.text) else { return nil }
+        let former = try local { try index.watermark(source, of: instance) }
+        return Watermark(newest: time, greatestID: last.greatestID, former: former, now: startedAt)
     }
 
     /// A gallery that changed may have been given scenes and images, or lost some: they are not touched (Stash 3.2).
