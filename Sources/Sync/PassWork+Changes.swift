@@ -41,7 +41,7 @@ extension PassWork {
         _ = try list(kind, since: nil) { (rows) throws(SyncError) in
             let times = rows.compactMap { row in WireTime(row.updatedAt).map { (id: row.id, at: $0.unixSeconds) } }
             guard try local({ try index.hasNewer(than: times, kind: kind, instance: instance) }) else { return }
-            throw try refusal()
+            throw try refusal(SyncError.olderCatalogue)
         }
     }
 
@@ -51,13 +51,14 @@ extension PassWork {
         // The hours are those of daylight saving, which make another row look newest.
         let limit = mark.modified + 3 * 3_600
         let isSecondUse = rows.contains { $0.id <= mark.greatestID && ($0.createdAt?.unixSeconds ?? 0) > limit }
-        if isSecondUse { throw try refusal() }
+        if isSecondUse { throw try refusal(SyncError.olderCatalogue) }
     }
 
-    private func refusal() throws(SyncError) -> SyncError {
+    /// Remembers that ids of the server may not mean what they meant, and makes the error that says why.
+    func refusal(_ error: (_ instance: String, ServerAddress) -> SyncError) throws(SyncError) -> SyncError {
         try local { try synchroniser.state.refuseCatalogue(of: instance) }
         let name = try local { try synchroniser.state.instances() }.first { $0.number == instance }?.name
-        return .olderCatalogue(instance: name ?? "#\(instance.rawValue)", client.access.address)
+        return error(name ?? "#\(instance.rawValue)", client.access.address)
     }
 
     /// Remembers how far a kind was read, after everything of it is stored.

@@ -120,9 +120,7 @@ struct PassWork {
         let reading = try CatalogueReading(of: client, retry: options.retry, cancel: cancel)
         let remembered = try local { try synchroniser.state.fingerprint(of: instance) }
         if try reading.verdict(against: remembered, at: address) == .other, !options.force {
-            let name = try local { try synchroniser.state.instances() }.first { $0.number == instance }?.name
-            try local { try synchroniser.state.refuseCatalogue(of: instance) }
-            throw .otherCatalogue(instance: name ?? "#\(instance.rawValue)", address)
+            throw try refusal(SyncError.otherCatalogue)
         }
         try local { try index.begin(instance, at: address.url, anew: options.force) }
         try local { try synchroniser.state.remember(reading.fingerprint, of: instance, at: address.url) }
