@@ -13,16 +13,26 @@ final class Editions: Sendable {
     struct Content: Sendable {
         /// Which file of which server, and its size.
         let source: MediaSource
-        /// What the index says of its last change, in Unix seconds.
+        /// What the index said of its last change, in Unix seconds.
         let modified: Int64
-        /// Two contents of a node with equal texts have equal bytes.
-        let bytes: String
+        /// What the file's own server said of it; nil while there is only the index's word.
+        let learned: LearnedMedia?
+
+        /// Whether both have the same bytes, as far as that is known.
+        func isSame(as other: Content) -> Bool {
+            switch (learned, other.learned) {
+            case (let learned?, let others?): learned.version == others.version
+            case (let learned?, nil): learned.isFile(size: other.source.size, modified: other.modified)
+            case (nil, let others?): others.isFile(size: source.size, modified: modified)
+            case (nil, nil): source == other.source && modified == other.modified
+            }
+        }
     }
 
     enum Verdict {
         /// The edition's own bytes.
         case same
-        /// Other bytes than the edition has: the next edition has begun.
+        /// Other bytes than the edition has.
         case other
         /// There is a newer edition already.
         case outdated
@@ -54,15 +64,27 @@ final class Editions: Sendable {
 
     /// Notes what the bytes are that an open file of an edition is about to give.
     ///
-    /// - Returns: Whether it may give them, which is when they are the `same`.
+    /// - Returns: Whether it may give them, which is when they are the `same`. With `other` the next edition has begun.
     func settle(_ node: NodeID, _ edition: UInt8, _ content: Content) -> Verdict {
         state.withLock { state in
             guard state.current[node] ?? 0 == edition else { return .outdated }
-            let isOther = state.contents[node].map { $0.bytes != content.bytes } ?? false
+            let isOther = state.contents[node].map { !$0.isSame(as: content) } ?? false
             if isOther { advance(node, &state) }
             state.contents[node] = content
             isUsed.store(true, ordering: .releasing)
             return isOther ? .other : .same
+        }
+    }
+
+    /// Whether an open file of an edition may give bytes of the file that the index knows, which another server has. Not when the
+    /// file's own server was seen to have another one since: that is news, and the index is behind.
+    func admits(_ node: NodeID, _ edition: UInt8, _ indexed: Content) -> Verdict {
+        state.withLock { state in
+            guard state.current[node] ?? 0 == edition else { return .outdated }
+            if let known = state.contents[node] { return known.isSame(as: indexed) ? .same : .other }
+            state.contents[node] = indexed
+            isUsed.store(true, ordering: .releasing)
+            return .same
         }
     }
 

@@ -47,9 +47,12 @@ package final class PeekFilesystem: FileSystem {
         state.withLock { $0.statistics = nil }
         for (node, content) in editions.contents {
             guard let now = try? source(of: node) else { continue }
-            // What was learned and is not in the index yet is no news.
+            // What was learned and is not in the index yet is no news; nor is what the index has learned only now.
             let size = tree.sizes.size(of: node) ?? now.source.size ?? 0
-            guard now.source.resized(to: size) != content.source || now.modified != content.modified else { continue }
+            let isUnchanged = now.source.resized(to: size) == content.source && now.modified == content.modified
+            guard !isUnchanged, content.learned?.isFile(size: now.source.size, modified: now.modified) != true else {
+                continue
+            }
             replace(node, content.source)
         }
         guard let notifier = state.withLock({ $0.notifier }) else { return }
@@ -254,11 +257,8 @@ package final class PeekFilesystem: FileSystem {
 
         /// What its bytes are: as the index knows the file, or as the server said.
         func content(_ learned: LearnedMedia? = nil) -> Editions.Content {
-            let size = learned?.size ?? source.size ?? 0
-            let isIndexed = learned?.isIndexed ?? true
-            return Editions.Content(
-                source: source.resized(to: size), modified: modified,
-                bytes: isIndexed ? "\(size) bytes of \(modified)" : learned?.version ?? "")
+            Editions.Content(
+                source: source.resized(to: learned?.size ?? source.size ?? 0), modified: modified, learned: learned)
         }
     }
 
@@ -333,9 +333,9 @@ package final class PeekFilesystem: FileSystem {
 
     /// Bytes will come from another server, which has the file as the index knows it; false when what is open is another one.
     private func copied(_ entry: MediaEntry, of opened: Opened, _ pending: PendingOpen) -> Bool {
-        let isSame = editions.settle(opened.node, opened.edition, opened.content()) == .same
-        if !isSame { pending.expire() }
-        return isSame
+        let verdict = editions.admits(opened.node, opened.edition, opened.content())
+        if verdict == .outdated { pending.expire() }
+        return verdict == .same
     }
 
     package func read(_ request: ReadRequest, _ reply: consuming ReadReply) {

@@ -51,4 +51,9 @@ extension LearnedMedia {
             size: size, version: version, isIndexed: file.isProven(size: size, lastModified: lastModified),
             lastModified: lastModified)
     }
+
+    /// Whether it is the file of which an index says how many bytes it has and when they were changed last, in Unix seconds.
+    package func isFile(size: Int64?, modified: Int64) -> Bool {
+        self.size == size && lastModified == Replica.httpDate(modified)
+    }
 }

@@ -146,8 +146,12 @@ final class Replicas: Sendable {
             return (there.handle, there.replica, there.isProven || place == 0 && state.served == .alone)
         }
         let isProven = isKnown || (handle.flatMap { store.version(of: $0) }.map(replica.isProven(by:)) ?? false)
-        if place > 0, isProven, !isKnown, !copied() { return false }
+        let isRefused = place > 0 && isProven && !isKnown && !copied()
         return state.withLock { state in
+            if isRefused {
+                state.places[place].isUnfit = true
+                return false
+            }
             switch (state.served, place, isProven) {
             case (.alone, 0, _): break
             case (.nothing, 0, false): state.served = .alone

@@ -47,12 +47,12 @@ import Testing
         }
         let source = MediaSource.scene(1, server: 1, size: 21_981)
         #expect(shown(30_000).size == 30_000)
-        #expect(editions.settle(node, 0, .init(source: source, modified: 0, bytes: "first")) == .same)
+        #expect(editions.settle(node, 0, .init(source: source, modified: 0, learned: nil)) == .same)
         // The index has other news, and nobody has looked whether the bytes are others.
         #expect(shown(99_999) == (21_981, node.inode.rawValue))
         editions.replace(node)
         #expect(shown(99_999) == (99_999, node.inode(edition: 1).rawValue))
-        #expect(editions.settle(node, 1, .init(source: source, modified: 1, bytes: "second")) == .same)
+        #expect(editions.settle(node, 1, .init(source: source, modified: 1, learned: nil)) == .same)
         editions.forget(node, 1)
         #expect(shown(5).size == 5, "the kernel has no pages")
     }

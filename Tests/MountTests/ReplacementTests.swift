@@ -94,6 +94,23 @@ struct ReplacementTests {
             #expect(isStill)
         }
     }
+
+    /// What an open has seen already is no news when the index hears of it: who opened the new file keeps it.
+    @Test func `a sync that learns of the new file takes it from nobody`() throws {
+        try Lab.with { lab in
+            let subject = try Subject(lab)
+            #expect(try subject.path.read() == subject.content)
+            subject.replace(by: 4711)
+            let new = subject.content
+            let descriptor = try #require(try subject.openUntil { $0 == Array(new.prefix(4096)) })
+            defer { close(descriptor) }
+            let before = try subject.path.status().st_mtim.tv_sec
+            try lab.succeed("sync")
+            #expect(eventually { (try? subject.path.status().st_mtim.tv_sec) != before }, "the index has heard of it")
+            let isStill = try Path.read(descriptor) == new
+            #expect(isStill)
+        }
+    }
 }
 
 extension Path {
