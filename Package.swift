@@ -150,7 +150,8 @@ let package = Package(
         .testTarget(
             name: "MediaTests", dependencies: ["Media", "DiskCache", "Stash", "FakeStash"], swiftSettings: strict),
         .testTarget(
-            name: "FilesystemTests", dependencies: ["Filesystem", "Library", "Fuse", "Media", "Stash"], swiftSettings: strict),
+            name: "FilesystemTests", dependencies: ["Filesystem", "Library", "Fuse", "Media", "Stash"],
+            swiftSettings: strict),
         .testTarget(name: "FakeStashTests", dependencies: ["FakeStash"], swiftSettings: strict),
         .testTarget(
             name: "PeekfsTests",

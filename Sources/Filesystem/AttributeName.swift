@@ -30,6 +30,11 @@ enum AttributeName: String, CaseIterable, Sendable {
     case mimeType = "user.mime_type"
     case json = "user.peekfs.json"
 
+    /// Of which it is said, as by any file system without lists of access or labels, that there can be none; other foreign names are
+    /// just not there. `ls -l` asks for these of each file until it hears that (gnulib's file-has-acl and coreutils' `getfilecon_cache`),
+    /// and the questions would cost more than all else that it wants to know.
+    static let unsupported: Set = ["security.selinux", "system.posix_acl_access", "system.posix_acl_default"]
+
     /// What a caller may set, and as what it is stored.
     var personal: PersonalField? {
         switch self {

@@ -377,7 +377,10 @@ package final class PeekFilesystem: FileSystem {
     package func extendedAttribute(_ request: ExtendedAttributeRequest, _ reply: consuming ValueReply) {
         do {
             // security.*, system.* and what programs probe for: nothing is looked up.
-            guard let name = request.name.string.flatMap(AttributeName.init(rawValue:)) else { throw Errno.noData }
+            let text = request.name.string
+            guard let name = text.flatMap(AttributeName.init(rawValue:)) else {
+                throw text.map(AttributeName.unsupported.contains) == true ? Errno.notSupported : Errno.noData
+            }
             let value = try attributes.value(name, of: try node(request.inode), uid: request.caller.uid)
             guard let value else { throw Errno.noData }
             reply.send(value)

@@ -30,7 +30,10 @@ import Testing
         (content(size: 5), content(size: 5, said: (5, nil, nil)), false),
         (content(size: 5, modified: 1), content(size: 5, said: (5, october.text, nil)), false),
         // A server that is asked twice, whatever the index has heard meanwhile.
-        (content(size: 1, modified: 1, said: (5, october.text, nil)), content(size: 5, said: (5, october.text, nil)), true),
+        (
+            content(size: 1, modified: 1, said: (5, october.text, nil)), content(size: 5, said: (5, october.text, nil)),
+            true
+        ),
         (content(size: 5, said: (5, nil, "x")), content(size: 5, said: (5, nil, "y")), false),
         (content(size: 5, said: (5, october.text, "x")), content(size: 5, said: (5, october.text, "y")), false),
         (content(size: 5, said: (5, nil, nil)), content(size: 5, said: (6, nil, nil)), false),

@@ -40,6 +40,31 @@ struct ListingTests {
         }
     }
 
+    /// Names and attributes come together, a page at a time. What `ls` asks of single files is asked in vain, or once.
+    @Test func `a long listing asks nothing of the single files`() throws {
+        try Lab.with { lab in
+            let (scenes, _) = try Self.mount(lab)
+            func questions() throws -> [String: Int] {
+                var asked: [String: Int] = [:]
+                for line in try lab.ask("GET", "/metrics").body.split(separator: "\n") {
+                    for operation in ["lookup", "getattr", "getxattr", "listxattr", "readdirplus"]
+                    where line.hasPrefix("peekfs_operations_total{") && line.contains("\"\(operation)\"") {
+                        asked[operation, default: 0] += line.split(separator: " ").last.flatMap { Int($0) } ?? 0
+                    }
+                }
+                return asked
+            }
+            let before = try questions()
+            let lines = try lab.execute("/bin/ls", ["-l", scenes.text]).split(separator: "\n")
+            #expect(lines.count > 800)
+            let asked = try questions().merging(before) { $0 - $1 }
+            #expect(asked["readdirplus", default: 0] > 3)
+            for operation in ["lookup", "getattr", "getxattr", "listxattr"] {
+                #expect(asked[operation, default: 0] < 40, "\(operation)")
+            }
+        }
+    }
+
     @Test func `a place in a directory stays valid while entries come, go and are renamed`() throws {
         try Lab.with { lab in
             let (scenes, catalogue) = try Self.mount(lab)

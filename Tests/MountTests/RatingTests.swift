@@ -142,6 +142,13 @@ struct RatingTests {
             #expect(errnoOf { _ = try path.attribute(name) } == ENODATA)
             #expect(errnoOf { try path.removeAttribute(name) } == ENODATA)
         }
+        let foreign = [
+            ("system.posix_acl_access", EOPNOTSUPP), ("security.selinux", EOPNOTSUPP), ("security.capability", ENODATA),
+            ("system.x", ENODATA), ("user.x", ENODATA),
+        ]
+        for (name, code) in foreign {
+            #expect(errnoOf { _ = try path.attribute(name) } == code)
+        }
         for limit in ["0", "100"] {
             try path.setAttribute(Self.rating, limit)
             #expect(try path.rating() == limit)
