@@ -149,18 +149,6 @@ struct OpenedMedia: Sendable {
             continuation.resume(returning: buffer)
         }
 
-        func deliver(file descriptor: Int32, offset: Int64, count: Int) {
-            var buffer = ByteBuffer()
-            while buffer.readableBytes < count {
-                let (done, left) = (buffer.readableBytes, count - buffer.readableBytes)
-                let read = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: left) { memory in
-                    max(0, pread(descriptor, memory.baseAddress, left, off_t(offset) + off_t(done)))
-                }
-                guard read > 0 else { return fail(.failing) }
-            }
-            continuation.resume(returning: buffer)
-        }
-
         func fail(_ error: MediaError) { continuation.resume(throwing: Problem(error)) }
     }
 }

@@ -3,9 +3,8 @@ import Synchronization
 
 /// The blocks of one version of one media file, in a sparse file.
 ///
-/// A block is given only when its checksum fits. That is looked at once for each block in the life of this object; blocks
-/// that it has written itself need no look. So whatever a power cut, a kill or a full disk leaves is a block that is not
-/// there, and never a wrong byte. What is not defended is a process of the same user that writes into the file meanwhile.
+/// A block is given only when its checksum fits, each time. So whatever a power cut, a kill, a full disk, a bad sector or another
+/// process leaves is a block that is not there, and never a wrong byte.
 ///
 /// Unchecked because it owns a descriptor, opened before and closed in deinit; all else is behind the lock.
 package final class CacheFile: @unchecked Sendable {
@@ -16,19 +15,15 @@ package final class CacheFile: @unchecked Sendable {
 
     private struct State {
         var present: CachedBlocks
-        var verified: CachedBlocks
         /// As the map has them.
         var sums: [UInt64]
-        /// How many readers use blocks of an extent now.
-        var pins: [Int64: Int] = [:]
         /// When an extent was last used, in ticks of the ledger.
         var used: [Int64: UInt64] = [:]
     }
 
     /// Which of the file's contents it holds.
     package var version: CacheVersion { header.version }
-    /// Valid as long as this object; for splice(2).
-    package let descriptor: Int32
+    private let descriptor: Int32
     let header: CacheHeader
     let path: CachePath
     private let identity: UInt64
@@ -58,7 +53,7 @@ package final class CacheFile: @unchecked Sendable {
         self.path = path
         self.identity = identity
         self.ledger = ledger
-        state = Mutex(State(present: present, verified: CachedBlocks(capacity: header.blocks), sums: sums))
+        state = Mutex(State(present: present, sums: sums))
     }
 
     /// Takes over the descriptor of an empty file and writes the header; nil when that fails, or the key is too long for it.
@@ -74,20 +69,21 @@ package final class CacheFile: @unchecked Sendable {
         self.path = path
         self.identity = identity
         self.ledger = ledger
-        let none = CachedBlocks(capacity: header.blocks)
         state = Mutex(
-            State(present: none, verified: none, sums: [UInt64](repeating: 0, count: Int(header.blocks))))
+            State(
+                present: CachedBlocks(capacity: header.blocks),
+                sums: [UInt64](repeating: 0, count: Int(header.blocks))))
     }
 
     deinit {
         close(descriptor)
     }
 
-    /// Blocks that are said to be there: a hint, for `pin` decides.
+    /// Blocks that are said to be there: a hint, for `read` decides.
     package var blocks: CachedBlocks { state.withLock { $0.present } }
 
-    /// Where a block is in the descriptor's file: page-aligned, and the next one follows.
-    package func offset(ofBlock block: Int64) -> Int64 { header.dataOffset + block * Int64(Self.blockSize) }
+    /// Where a block is in the file: page-aligned, and the next one follows.
+    func offset(ofBlock block: Int64) -> Int64 { header.dataOffset + block * Int64(Self.blockSize) }
 
     /// Stores blocks that follow one another, all their bytes; on one thread at a time. Many at once cost the system half of what
     /// they cost one by one.
@@ -98,7 +94,7 @@ package final class CacheFile: @unchecked Sendable {
         guard first >= 0, places.upperBound <= header.blocks,
             zip(places, blocks).allSatisfy({ $1.count == header.bytes(inBlock: $0) })
         else { return false }
-        // Blocks that are there stay as they are: somebody may read them now.
+        // Blocks that are there stay as they are.
         let missing = state.withLock { state in places.filter { !state.present.contains($0) } }
         var run: [Int64] = []
         for block in missing {
@@ -130,7 +126,6 @@ package final class CacheFile: @unchecked Sendable {
             for (block, sum) in zip(blocks, sums) {
                 state.sums[Int(block)] = sum
                 state.present.insert(block)
-                state.verified.insert(block)
                 state.used[block / Self.extent] = ledger.tick()
             }
         }
@@ -138,70 +133,50 @@ package final class CacheFile: @unchecked Sendable {
         return true
     }
 
-    /// Keeps blocks from being given back until `unpin`.
+    /// Copies blocks that follow one another, all their bytes, and holds the copy against their checksums: what is given is what was
+    /// looked at.
     ///
-    /// - Returns: Nil when all of them are there and right; else the first one that is not, and nothing is kept.
-    package func pin(_ blocks: Range<Int64>) -> Int64? {
-        // Somebody may have cut the file: what is behind its end would be read as nothing.
-        guard let facts = Disk.facts(descriptor), facts.size == header.fileSize else {
+    /// - Parameters:
+    ///   - blocks: At least one.
+    ///   - buffer: Has room for all of them, full ones.
+    /// - Returns: Nil when all of them are there and right; else the first one that is not, and the buffer holds nothing of use.
+    package func read(_ blocks: Range<Int64>, into buffer: UnsafeMutableRawBufferPointer) -> Int64? {
+        let sums: [UInt64]? = state.withLock { state in
+            guard state.present.firstMissing(in: blocks) == nil else { return nil }
+            for extent in Self.extents(blocks) { state.used[extent] = ledger.tick() }
+            return Array(state.sums[Int(blocks.lowerBound)..<Int(blocks.upperBound)])
+        }
+        guard let sums else { return state.withLock { $0.present.firstMissing(in: blocks) } ?? blocks.lowerBound }
+        let range = range(of: blocks)
+        let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<range.count])
+        guard Disk.read(descriptor, bytes, at: range.lowerBound) == 0 else {
+            // Somebody may have cut the file, or the disk fails.
             drop(blocks)
             return blocks.lowerBound
         }
-        let unverified: [(Int64, UInt64)]? = state.withLock { state in
-            guard state.present.firstMissing(in: blocks) == nil else { return nil }
-            for extent in Self.extents(blocks) {
-                state.pins[extent, default: 0] += 1
-                state.used[extent] = ledger.tick()
-            }
-            return blocks.filter { !state.verified.contains($0) }.map { ($0, state.sums[Int($0)]) }
-        }
-        guard let unverified else { return state.withLock { $0.present.firstMissing(in: blocks) } ?? blocks.lowerBound }
-        guard !unverified.isEmpty else { return nil }
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.blockSize, alignment: 64)
-        defer { buffer.deallocate() }
-        for (block, sum) in unverified {
-            let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<header.bytes(inBlock: block)])
-            guard Disk.read(descriptor, bytes, at: offset(ofBlock: block)) == 0,
-                Checksum.of(UnsafeRawBufferPointer(bytes), block: block, identity: identity) == sum
-            else {
-                unpin(blocks)
+        for (place, block) in blocks.enumerated() {
+            let start = place * Self.blockSize
+            let part = UnsafeRawBufferPointer(rebasing: bytes[start..<start + header.bytes(inBlock: block)])
+            guard Checksum.of(part, block: block, identity: identity) == sums[place] else {
+                // Damaged, or given back meanwhile.
                 drop(block..<block + 1)
                 return block
-            }
-            state.withLock { state in
-                // It may have been dropped and written anew meanwhile; then it is verified, too.
-                if state.sums[Int(block)] == sum { state.verified.insert(block) }
             }
         }
         return nil
     }
 
-    package func unpin(_ blocks: Range<Int64>) {
-        state.withLock { state in
-            for extent in Self.extents(blocks) {
-                let left = state.pins[extent, default: 1] - 1
-                state.pins[extent] = left > 0 ? left : nil
-            }
-        }
-    }
-
-    /// Copies bytes of pinned blocks; false when the disk fails.
-    package func read(_ range: Range<Int64>, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
-        let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<range.count])
-        return Disk.read(descriptor, part, at: header.dataOffset + range.lowerBound) == 0
-    }
-
     // MARK: Giving space back
 
-    /// When each extent that has blocks and is not being read was last used.
-    var idleExtents: [(extent: Int64, used: UInt64)] {
+    /// When each extent that has blocks was last used.
+    var extents: [(extent: Int64, used: UInt64)] {
         state.withLock { state in
             var extents: [(Int64, UInt64)] = []
             var first: Int64 = 0
             while first < header.blocks {
                 let blocks = first..<min(first + Self.extent, header.blocks)
                 let extent = first / Self.extent
-                if state.pins[extent] == nil, blocks.contains(where: { state.present.contains($0) }) {
+                if blocks.contains(where: { state.present.contains($0) }) {
                     extents.append((extent, state.used[extent] ?? 0))
                 }
                 first += Self.extent
@@ -210,15 +185,10 @@ package final class CacheFile: @unchecked Sendable {
         }
     }
 
-    /// Gives an extent back, unless somebody reads it.
+    /// Gives an extent back. Who reads it meanwhile finds that it is not there.
     func giveBack(extent: Int64) {
         let blocks = extent * Self.extent..<min((extent + 1) * Self.extent, header.blocks)
-        let isFree = state.withLock { state in
-            guard state.pins[extent] == nil else { return false }
-            for block in blocks { Self.forget(block, &state) }
-            return true
-        }
-        guard isFree else { return }
+        state.withLock { state in for block in blocks { Self.forget(block, &state) } }
         _ = write([UInt64](repeating: 0, count: blocks.count), ofBlocksFrom: blocks.lowerBound)
         let freed = blocks.reduce(Int64(0)) { $0 + Int64(header.bytes(inBlock: $1)) }
         _ = Disk.punch(descriptor, range(of: blocks))
@@ -233,7 +203,6 @@ package final class CacheFile: @unchecked Sendable {
 
     private static func forget(_ block: Int64, _ state: inout State) {
         state.present.remove(block)
-        state.verified.remove(block)
         state.sums[Int(block)] = 0
     }
 

@@ -100,7 +100,7 @@ package final class DiskCache: Sendable {
             remove(path)
             excess -= entry.room
         }
-        let extents = inUse.values.flatMap { file in file.idleExtents.map { (file, $0.extent, $0.used) } }
+        let extents = inUse.values.flatMap { file in file.extents.map { (file, $0.extent, $0.used) } }
         for (file, extent, _) in extents.sorted(by: { $0.2 < $1.2 }) {
             guard excess > 0 else { return }
             let before = ledger.total

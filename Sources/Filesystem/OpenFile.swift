@@ -69,15 +69,6 @@ private final class ParkedRead: ReadSink, Interruptible {
         if parts.count == 1 { reply.send(parts[0]) } else { reply.send(parts: parts) }
     }
 
-    func deliver(file descriptor: Int32, offset: Int64, count: Int) {
-        guard let reply = take() else { return }
-        guard !expiry.isOver, count >= promised else {
-            reply.fail(.stale)
-            return
-        }
-        reply.send(fileDescriptor: descriptor, offset: offset, count: count)
-    }
-
     func fail(_ error: MediaError) {
         guard let reply = take() else { return }
         reply.fail(expiry.isOver ? .stale : Errno(error))

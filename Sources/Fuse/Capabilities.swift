@@ -19,8 +19,6 @@ enum Capabilities {
         // `ls -l` gets names and attributes in one go; AUTO returns to plain listings where nobody asks for attributes.
         FUSE_CAP_READDIRPLUS,
         FUSE_CAP_READDIRPLUS_AUTO,
-        // `ReadReply.send(fileDescriptor:…)` passes pages of a cache file on without copying them to this process.
-        FUSE_CAP_SPLICE_WRITE,
     ]
     // Not wanted, though libfuse or the kernel offers them:
     // - ASYNC_DIO: an O_DIRECT read is then waited for where no signal reaches, so that not even SIGKILL ends it.
@@ -28,7 +26,8 @@ enum Capabilities {
     // - WRITEBACK_CACHE: nothing is written, and with it the kernel, not we, would know size and times.
     // - CACHE_SYMLINKS: a link's text would be one more thing to invalidate when its target is renamed, to save 20 µs.
     // - SPLICE_READ: requests are short; reading them by way of a pipe is one system call more.
-    // - SPLICE_MOVE: takes pages out of the cache file's page cache, so that the next reader of the block goes to the disk.
+    // - SPLICE_WRITE, SPLICE_MOVE: bytes of the cache are held against their checksums, so they are in memory when they are given. And
+    //   an answer of 1 MiB with its header does not fit into the largest pipe that a user may have.
     // - EXPORT_SUPPORT: has the kernel look up "." and ".." of inodes alone, for NFS.
     // - NO_OPEN_SUPPORT, NO_OPENDIR_SUPPORT: every open is an object here.
     // - POSIX_LOCKS, FLOCK_LOCKS: the kernel keeps locks itself, which is right for one machine.

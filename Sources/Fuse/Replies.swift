@@ -183,19 +183,6 @@ package struct ReadReply: ~Copyable, Reply {
         ticket.spend { fuse_reply_iov($0, vector, Int32(vector.count)) }
     }
 
-    /// Sends a range of a file, by splice(2) where that works, so that the bytes are not copied to this process and back.
-    /// The file must have them all: where it ends early, the answer ends early. The descriptor stays open.
-    package consuming func send(fileDescriptor: Int32, offset: Int64, count: Int) {
-        precondition(count <= size, "more bytes than the kernel asked for")
-        var vector = fuse_bufvec()
-        vector.count = 1
-        vector.buf.size = count
-        vector.buf.flags = fuse_buf_flags(FUSE_BUF_IS_FD.rawValue | FUSE_BUF_FD_SEEK.rawValue)
-        vector.buf.fd = fileDescriptor
-        vector.buf.pos = Int(offset)
-        ticket.spend { fuse_reply_data($0, &vector, fuse_buf_copy_flags(0)) }
-    }
-
     package consuming func fail(_ error: Errno) {
         ticket.fail(error)
     }

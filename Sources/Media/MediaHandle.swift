@@ -74,8 +74,6 @@ package protocol ReadSink: AnyObject, Sendable {
     ///
     /// - Parameter parts: memory of the store, valid until this call returns.
     func deliver(_ parts: [UnsafeRawBufferPointer])
-    /// The same, where all bytes are in one place of a file: valid, and there, until this call returns.
-    func deliver(file descriptor: Int32, offset: Int64, count: Int)
     /// There will be no bytes.
     func fail(_ error: MediaError)
     /// It takes longer than usual, or was tried once in vain; the answer is still to come. At most once, and perhaps even

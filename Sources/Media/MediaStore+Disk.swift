@@ -53,56 +53,37 @@ extension MediaStore {
         return file.write(from: first.block, run.map { slab.bytes(of: $0.slot, at: 0, $0.count) }) ? file : nil
     }
 
-    /// Answers a read of which at least one block is on the disk.
+    /// Answers a read of which at least one block is on the disk. All of them are read, and found to be right, before the first byte
+    /// is given.
     ///
     /// - Returns: The first block that is not there any more; then nothing was answered.
     func deliverFromDisk(_ pinned: PinnedRead, to sink: any ReadSink) -> Int64? {
         guard let file = pinned.disk else { return pinned.firstBlock }
-        // In runs, and all of them before the first byte is given.
-        var runs: [Range<Int64>] = []
-        defer { for run in runs { file.unpin(run) } }
-        for index in 0..<pinned.count where pinned.slots[index] == PinnedRead.onDisk {
-            let block = pinned.firstBlock + Int64(index)
-            if let last = runs.last, last.upperBound == block {
-                runs[runs.count - 1] = last.lowerBound..<block + 1
-            } else {
-                runs.append(block..<block + 1)
-            }
-        }
-        for (index, run) in runs.enumerated() {
-            guard let lost = file.pin(run) else { continue }
-            runs.removeLast(runs.count - index)
-            return lost
-        }
-        if pinned.diskCount == pinned.count {
-            let offset = file.offset(ofBlock: pinned.firstBlock) + Int64(pinned.offset)
-            sink.deliver(file: file.descriptor, offset: offset, count: pinned.length)
-            return nil
-        }
-        return deliverMixture(pinned, file, to: sink)
-    }
-
-    private func deliverMixture(_ pinned: PinnedRead, _ file: CacheFile, to sink: any ReadSink) -> Int64? {
         let scratch = UnsafeMutableRawBufferPointer.allocate(
             byteCount: pinned.diskCount * Slots.blockSize, alignment: 4096)
         defer { scratch.deallocate() }
         var parts: [UnsafeRawBufferPointer] = []
+        var free = scratch[...]
         var left = pinned.length
-        var used = 0
-        for index in 0..<pinned.count {
+        var index = 0
+        while index < pinned.count {
             let inBlock = index == 0 ? pinned.offset : 0
-            let count = min(left, Slots.blockSize - inBlock)
-            left -= count
-            guard pinned.slots[index] == PinnedRead.onDisk else {
+            let isOnDisk = pinned.slots[index] == PinnedRead.onDisk
+            // Blocks that follow one another on the disk are read at once.
+            var end = index + 1
+            while isOnDisk, end < pinned.count, pinned.slots[end] == PinnedRead.onDisk { end += 1 }
+            let count = min(left, (end - index) * Slots.blockSize - inBlock)
+            if isOnDisk {
+                let run = pinned.firstBlock + Int64(index)..<pinned.firstBlock + Int64(end)
+                let memory = UnsafeMutableRawBufferPointer(rebasing: free)
+                if let lost = file.read(run, into: memory) { return lost }
+                parts.append(UnsafeRawBufferPointer(rebasing: memory[inBlock..<inBlock + count]))
+                free = free.dropFirst((end - index) * Slots.blockSize)
+            } else {
                 parts.append(slab.bytes(of: pinned.slots[index], at: inBlock, count))
-                continue
             }
-            let block = pinned.firstBlock + Int64(index)
-            let start = block * Int64(Slots.blockSize) + Int64(inBlock)
-            let part = UnsafeMutableRawBufferPointer(rebasing: scratch[used..<used + count])
-            guard file.read(start..<start + Int64(count), into: part) else { return block }
-            parts.append(UnsafeRawBufferPointer(part))
-            used += count
+            left -= count
+            index = end
         }
         sink.deliver(parts)
         return nil

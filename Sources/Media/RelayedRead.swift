@@ -96,16 +96,8 @@ final class RelayedRead: Sendable {
         }
 
         func deliver(_ parts: [UnsafeRawBufferPointer]) {
-            give { $0.deliver(parts) }
-        }
-
-        func deliver(file descriptor: Int32, offset: Int64, count: Int) {
-            give { $0.deliver(file: descriptor, offset: offset, count: count) }
-        }
-
-        private func give(_ bytes: (any ReadSink) -> Void) {
             if read.replicas.admit(place) {
-                read.answer(bytes)
+                read.answer { $0.deliver(parts) }
             } else {
                 fail(place == 0 ? .changed : .refused)
             }

@@ -24,27 +24,6 @@ extension MountedTests {
             }
         }
 
-        @Test func `a range of another file is sent without passing through`() throws {
-            try Mount.inTemporaryDirectory { directory in
-                let descriptor = open("\(directory)/cache", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-                defer {
-                    close(descriptor)
-                    unlink("\(directory)/cache")
-                }
-                let fileSystem = TestFileSystem()
-                let inode = fileSystem.add("file", .init(size: 2_500_000, manner: .fromDescriptor(descriptor)))
-                let bytes = TestFileSystem.bytes(inode, 0, 2_500_000)
-                #expect(pwrite(descriptor, bytes, bytes.count, 0) == bytes.count)
-                try Mount.with(fileSystem) { mount in
-                    try #expect(read(mount("file"), count: 3_000_000) == bytes)
-                    try #expect(read(mount("file"), at: 1_000_003, count: 4097) == Array(bytes[1_000_003..<1_004_100]))
-                    try #expect(
-                        read(mount("file"), count: 1 << 20, flags: cfuse_o_direct).elementsEqual(bytes[..<(1 << 20)]))
-                }
-                #expect(fcntl(descriptor, F_GETFD) >= 0, "the descriptor stays open")
-            }
-        }
-
         @Test func `requests are as large as the kernel allows`() throws {
             let fileSystem = TestFileSystem()
             fileSystem.add("file", .init(size: 64 << 20))

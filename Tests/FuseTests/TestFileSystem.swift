@@ -9,7 +9,6 @@ final class TestFileSystem: FileSystem {
     enum Manner {
         case atOnce
         case inParts
-        case fromDescriptor(Int32)
         /// By another thread, some time later.
         case elsewhere
         /// When the test says so.
@@ -322,8 +321,6 @@ final class TestFileSystem: FileSystem {
             all.copyBytes(from: bytes())
             let starts = stride(from: 0, to: count, by: 10_000)
             reply.send(parts: starts.map { .init(rebasing: all[$0..<min($0 + 10_000, count)]) })
-        case .fromDescriptor(let descriptor):
-            reply.send(fileDescriptor: descriptor, offset: Int64(request.offset), count: count)
         case .elsewhere, .parked:
             park(ParkedRead(bytes()), reply, isHeld: { if case .parked = node.manner { true } else { false } }())
         case .dropped:

@@ -9,21 +9,11 @@ import Testing
 final class WaitingSink: ReadSink {
     private let answers = Lock<[Result<[UInt8], MediaError>]>([])
     private let arrived = DispatchSemaphore(value: 0)
-    /// Whether the answer was a place in a file.
-    let fromDisk = Lock(false)
 
     func deliver(_ parts: [UnsafeRawBufferPointer]) {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(parts.reduce(0) { $0 + $1.count })
         for part in parts { bytes.append(contentsOf: part) }
-        note(.success(bytes))
-    }
-
-    func deliver(file descriptor: Int32, offset: Int64, count: Int) {
-        var bytes = [UInt8](repeating: 0, count: count)
-        let read = pread(descriptor, &bytes, count, off_t(offset))
-        #expect(read == count)
-        fromDisk.withLock { $0 = true }
         note(.success(bytes))
     }
 

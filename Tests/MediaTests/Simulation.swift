@@ -14,7 +14,6 @@ final class RecordingSink: ReadSink {
     private let answers = Lock<[Answer]>([])
 
     func deliver(_ parts: [UnsafeRawBufferPointer]) { note(.bytes) }
-    func deliver(file descriptor: Int32, offset: Int64, count: Int) { note(.bytes) }
     func fail(_ error: MediaError) { note(.error(error)) }
 
     func note(_ answer: Answer) {
