@@ -8,6 +8,8 @@ package enum NameRules {
     /// A title as a name: Unicode's composed form (NFC), no slash, no control character, no leading dot, no trailing
     /// dot or space. Empty when nothing is left.
     package static func clean(_ title: String) -> String {
+        // Most are; nothing in them has to be replaced or composed.
+        if title.utf8.allSatisfy({ (0x20...0x7E).contains($0) && $0 != UInt8(ascii: "/") }) { return trimmed(title) }
         let composed = title.precomposedStringWithCanonicalMapping
         var scalars = String.UnicodeScalarView()
         for scalar in composed.unicodeScalars {
@@ -16,11 +18,17 @@ package enum NameRules {
             default: scalars.append(scalar == "/" ? "\u{2215}" : scalar)
             }
         }
-        var name = Substring(String(scalars))
-        while let first = name.unicodeScalars.first, first == "." || first == " " { name.unicodeScalars.removeFirst() }
-        while let last = name.unicodeScalars.last, last == "." || last == " " { name.unicodeScalars.removeLast() }
         // Replacing may have brought two scalars together that compose.
-        return String(name).precomposedStringWithCanonicalMapping
+        return trimmed(String(scalars)).precomposedStringWithCanonicalMapping
+    }
+
+    private static func trimmed(_ name: String) -> String {
+        func isTrimmed(_ byte: UInt8) -> Bool { byte == UInt8(ascii: ".") || byte == UInt8(ascii: " ") }
+        let bytes = name.utf8
+        guard let first = bytes.firstIndex(where: { !isTrimmed($0) }) else { return "" }
+        let last = bytes.lastIndex(where: { !isTrimmed($0) }) ?? first
+        if first == bytes.startIndex, bytes.index(after: last) == bytes.endIndex { return name }
+        return String(Substring(bytes[first...last]))
     }
 
     /// Cuts a name to a number of bytes without cutting a character (a whole grapheme, so that no accent is lost), and
@@ -72,25 +80,28 @@ package enum NameRules {
 
     /// A text that sorts bytewise as people count: runs of digits are compared by value, letters without case.
     package static func naturalKey(_ text: String) -> String {
-        var key = ""
-        var digits = ""
+        var key: [UInt8] = []
+        key.reserveCapacity(text.utf8.count + 8)
+        var digits: [UInt8] = []
         func flush() {
             guard !digits.isEmpty else { return }
-            let value = digits.drop { $0 == "0" }
+            let value = digits.drop { $0 == UInt8(ascii: "0") }
             // Length first, then the digits: "9" < "10". Two characters hold lengths up to 99; longer runs are cut.
-            key += String(format: "%02d", min(value.count, 99)) + value.prefix(99)
-            digits = ""
+            let length = UInt8(min(value.count, 99))
+            key += [UInt8(ascii: "0") + length / 10, UInt8(ascii: "0") + length % 10]
+            key += value.prefix(99)
+            digits.removeAll(keepingCapacity: true)
         }
-        for character in text.lowercased() {
-            if character.isASCII, character.isNumber {
-                digits.append(character)
+        for byte in text.lowercased().utf8 {
+            if (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
+                digits.append(byte)
             } else {
                 flush()
-                key.append(character)
+                key.append(byte)
             }
         }
         flush()
-        return key
+        return String(decoding: key, as: UTF8.self)
     }
 
     private static func isAlphanumeric(_ byte: UInt8) -> Bool {

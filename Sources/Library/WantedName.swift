@@ -50,8 +50,9 @@ extension FileRecord {
     /// (Stash 2.3: the separator is the server's).
     package var place: (folder: String, name: String) {
         let windows = path.hasPrefix("\\\\") || (path.dropFirst().first == ":" && !path.hasPrefix("/"))
-        let parts = path.split { $0 == "/" || (windows && $0 == "\\") }.map { part in
-            let clean = NameRules.cut(NameRules.clean(String(part)), toBytes: 230)
+        let separators = windows ? [UInt8(ascii: "/"), UInt8(ascii: "\\")] : [UInt8(ascii: "/")]
+        let parts = path.utf8.split(whereSeparator: separators.contains).map { part in
+            let clean = NameRules.cut(NameRules.clean(String(Substring(part))), toBytes: 230)
             return clean.isEmpty ? "_" : clean
         }
         guard let last = parts.last else { return ("", NameRules.clean(basename)) }

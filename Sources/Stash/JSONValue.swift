@@ -129,7 +129,15 @@ extension JSONValue {
     }
 
     private static func write(_ string: String, to text: inout String) {
+        func isEscaped(_ byte: UInt8) -> Bool {
+            byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+        }
         text += "\""
+        guard string.utf8.contains(where: isEscaped) else {
+            text += string
+            text += "\""
+            return
+        }
         for scalar in string.unicodeScalars {
             switch scalar {
             case "\"": text += "\\\""

@@ -212,12 +212,13 @@ enum IngestJSON {
     ]
 }
 
-/// Collects members and writes them sorted.
+/// Collects members and writes them sorted. Of two with one name the later one counts; nil is a member that is left out.
 private struct Builder {
-    private var members: [String: JSONValue] = [:]
+    private var members: [(name: String, value: JSONValue?)] = []
 
     /// Starts with what people read and nothing computes with; the named fields win over it.
     init(_ extra: JSONObject, _ row: some WireRow) {
+        members.reserveCapacity(32)
         for member in extra.members where !IngestJSON.ownLinks.contains(member.name) {
             self[member.name] = Self.clean(member.value)
         }
@@ -226,32 +227,39 @@ private struct Builder {
     }
 
     subscript(name: String) -> JSONValue? {
-        get { members[name] }
-        set { members[name] = newValue?.array?.isEmpty == true ? nil : newValue }
+        get { members.last { $0.name == name }?.value }
+        set { members.append((name, newValue?.array?.isEmpty == true ? nil : newValue)) }
     }
 
     var text: String {
         var text = ""
-        Self.write(members.sorted { $0.key < $1.key }, to: &text)
+        text.reserveCapacity(1024)
+        Self.write(members, to: &text)
         return text
     }
 
-    private static func write(_ members: [(key: String, value: JSONValue)], to text: inout String) {
-        var separator = "{"
-        for member in members {
+    private static func write(_ members: [(name: String, value: JSONValue?)], to text: inout String) {
+        // A stable sort.
+        let sorted = members.sorted { $0.name < $1.name }
+        text += "{"
+        var separator = ""
+        for (place, member) in sorted.enumerated() {
+            guard let value = member.value, place + 1 == sorted.count || sorted[place + 1].name != member.name else {
+                continue
+            }
             text += separator
-            JSONValue.string(member.key).write(to: &text)
+            JSONValue.string(member.name).write(to: &text)
             text += ":"
-            write(member.value, to: &text)
+            write(value, to: &text)
             separator = ","
         }
-        text += members.isEmpty ? "{}" : "}"
+        text += "}"
     }
 
     private static func write(_ value: JSONValue, to text: inout String) {
         switch value {
         case .object(let object):
-            write(object.members.map { ($0.name, $0.value) }.sorted { $0.key < $1.key }, to: &text)
+            write(object.members.map { ($0.name, $0.value) }, to: &text)
         case .array(let elements):
             text += "["
             var separator = ""
