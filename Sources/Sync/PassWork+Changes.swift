@@ -6,7 +6,10 @@ extension PassWork {
     /// How one kind is read in this pass.
     func scope(of kind: Kind) throws(SyncError) -> SyncScope {
         guard options.scope != .full, !options.force else { return .full }
-        guard let mark = try local({ try index.watermark(.kind(kind), of: instance) }) else { return .full }
+        guard let mark = try local({ try index.watermark(.kind(kind), of: instance) }) else {
+            // A pass that did not come to the end of it has left rows, which are not read twice.
+            return rowsBefore[kind, default: 0] > 0 ? .sweep : .full
+        }
         // Without a time that can be sent, or where times went back, all rows are compared.
         return options.scope == .sweep || mark.since(now: startedAt) == nil || regressed.contains(kind)
             ? .sweep : .incremental

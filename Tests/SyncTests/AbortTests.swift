@@ -17,10 +17,37 @@ import Testing
         let fake = try start()
         defer { fake.stop() }
         let rig = try Rig()
+        let report = try await cutOff(rig, fake, Rig.options())
+        #expect(report.error == .cancelled)
+        #expect(try rig.ids(.scene).count == 8, "the first page")
+        #expect(rig.derived == 0)
+        let next = try rig.sync(fake.url)
+        #expect(next.error == nil)
+        #expect(next.kinds[.tag]?.changed == 0)
+        #expect(rig.derived == 2)
+    }
+
+    @Test func `what was read before the first pass was cut off is not read again`() async throws {
+        let fake = try start()
+        defer { fake.stop() }
+        let rig = try Rig()
+        var options = Rig.options()
+        options.scope = .incremental
+        _ = try await cutOff(rig, fake, options)
+        let next = try rig.sync(fake.url, options: options)
+        #expect(next.error == nil)
+        let scenes = try rig.ids(.scene).count
+        #expect(scenes == 24 && next.kinds[.scene]?.rows == scenes - 8)
+        #expect(try rig.index.watermark(.kind(.scene), of: InstanceNumber(1)) != nil, "from then on it counts as read")
+    }
+
+    /// Ends a pass between the first and the second page of scenes.
+    private func cutOff(_ rig: Rig, _ fake: FakeStash, _ options: SyncOptions) async throws -> SyncReport {
         fake.faults.add(Fault(contains: "ScenePage", skip: 1, action: .hang))
+        defer { fake.faults.removeAll() }
         let cancel = Cancellation()
-        let report = try await withCheckedThrowingContinuation { done in
-            Thread { done.resume(with: Result { try rig.sync(fake.url, cancel: cancel) }) }.start()
+        return try await withCheckedThrowingContinuation { done in
+            Thread { done.resume(with: Result { try rig.sync(fake.url, options: options, cancel: cancel) }) }.start()
             Thread {
                 _ = fake.wait { $0.filter { $0.query?.contains("ScenePage") == true }.count >= 2 }
                 // The second page is asked for while the first one is being stored.
@@ -29,14 +56,6 @@ import Testing
                 cancel.cancel()
             }.start()
         }
-        #expect(report.error == .cancelled)
-        #expect(try rig.ids(.scene).count == 8, "the first page")
-        #expect(rig.derived == 0)
-        fake.faults.removeAll()
-        let next = try rig.sync(fake.url)
-        #expect(next.error == nil)
-        #expect(next.kinds[.tag]?.changed == 0)
-        #expect(rig.derived == 2)
     }
 
     @Test func `rows that were stored and not derived are derived by the next pass, though it changes nothing`() throws
