@@ -49,7 +49,7 @@ struct DirectoryTimes {
                     FROM temp.parent p CROSS JOIN main.link l ON l.scope = p.scope AND l.parent = p.number;
                     INSERT OR IGNORE INTO temp.former_link
                     SELECT l.scope, l.parent, l.kind, l.child, l.position
-                    FROM temp.rewritten w CROSS JOIN main.link l ON l.scope = w.scope AND l.child = w.number;
+                    FROM temp.rewritten w CROSS JOIN main.link l INDEXED BY link_child ON l.scope = w.scope AND l.child = w.number;
                     """)
         }
         try db.execute(sql: "CREATE INDEX temp.former_link_child ON former_link (scope, child)")
@@ -174,7 +174,7 @@ struct DirectoryTimes {
             ? ["main.link l"]
             : [
                 "temp.parent p CROSS JOIN main.link l ON l.scope = p.scope AND l.parent = p.number",
-                "temp.rewritten w CROSS JOIN main.link l ON l.scope = w.scope AND l.child = w.number",
+                "temp.rewritten w CROSS JOIN main.link l INDEXED BY link_child ON l.scope = w.scope AND l.child = w.number",
             ]
         func isIn(_ table: String) -> String {
             """
@@ -185,7 +185,7 @@ struct DirectoryTimes {
         let isListed = "EXISTS (SELECT 1 FROM main.node c WHERE c.scope = l.scope AND c.number = l.child AND c.visible)"
         var sources = [
             // Where something altered is or was.
-            "\(link) temp.altered a CROSS JOIN main.link l ON l.scope = a.scope AND l.child = a.number",
+            "\(link) temp.altered a CROSS JOIN main.link l INDEXED BY link_child ON l.scope = a.scope AND l.child = a.number",
             "\(link) temp.altered a CROSS JOIN temp.former_link l ON l.scope = a.scope AND l.child = a.number",
             // From where something was taken that is listed elsewhere.
             "\(link) temp.former_link l WHERE NOT \(isIn("main.link")) AND \(wasListed("l.scope", "l.child"))",

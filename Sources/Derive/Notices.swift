@@ -49,7 +49,7 @@ struct Notices {
                     WHERE o.child IS NULL OR o.position IS NOT l.position
                         OR EXISTS (SELECT 1 FROM temp.altered a WHERE a.scope = l.scope AND a.number = l.child)
                     UNION
-                    SELECT l.* FROM temp.altered a CROSS JOIN main.link l ON l.scope = a.scope AND l.child = a.number) l
+                    SELECT l.* FROM temp.altered a CROSS JOIN main.link l INDEXED BY link_child ON l.scope = a.scope AND l.child = a.number) l
                 CROSS JOIN main.node n ON n.scope = l.scope AND n.number = l.parent
                 LEFT JOIN temp.former_node f ON f.scope = l.scope AND f.number = l.child
                 LEFT JOIN main.node c ON c.scope = l.scope AND c.number = l.child

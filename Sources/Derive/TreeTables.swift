@@ -49,7 +49,7 @@ struct TreeTables {
                 INSERT INTO temp.seen SELECT * FROM temp.rewritten;
                 INSERT OR IGNORE INTO temp.seen
                 SELECT l.scope, l.parent FROM temp.rewritten w
-                CROSS JOIN main.link l ON l.scope = w.scope AND l.child = w.number;
+                CROSS JOIN main.link l INDEXED BY link_child ON l.scope = w.scope AND l.child = w.number;
 
                 CREATE TEMP TABLE parent (
                     scope INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (scope, number)) WITHOUT ROWID;
@@ -101,7 +101,7 @@ struct TreeTables {
                 DELETE FROM main.link WHERE (scope, parent) IN (SELECT scope, number FROM temp.parent);
                 DELETE FROM main.link WHERE (scope, parent, kind, child) IN (
                     SELECT l.scope, l.parent, l.kind, l.child FROM temp.rewritten w
-                    CROSS JOIN main.link l ON l.scope = w.scope AND l.child = w.number);
+                    CROSS JOIN main.link l INDEXED BY link_child ON l.scope = w.scope AND l.child = w.number);
                 """)
     }
 
@@ -276,13 +276,13 @@ struct TreeTables {
                 INSERT OR IGNORE INTO temp.seen SELECT * FROM temp.parent;
                 INSERT OR IGNORE INTO temp.seen
                 SELECT l.scope, l.parent FROM temp.rewritten w
-                CROSS JOIN main.link l ON l.scope = w.scope AND l.child = w.number;
+                CROSS JOIN main.link l INDEXED BY link_child ON l.scope = w.scope AND l.child = w.number;
                 -- A gallery stands in its performers, and a studio or a tag in those above it.
                 WITH RECURSIVE above (scope, number) AS (
                     SELECT scope, number FROM temp.seen
                     UNION
                     SELECT l.scope, l.parent FROM above a
-                    CROSS JOIN main.link l ON l.scope = a.scope AND l.child = a.number AND l.kind IN (3, 4, 5))
+                    CROSS JOIN main.link l INDEXED BY link_child ON l.scope = a.scope AND l.child = a.number AND l.kind IN (3, 4, 5))
                 INSERT OR IGNORE INTO temp.seen SELECT scope, number FROM above;
                 """)
         try times.rememberNodes("seen")
