@@ -51,7 +51,11 @@ let package = Package(
         .target(
             name: "Stash", dependencies: ["CCurl", .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: strict),
-        .target(name: "Library", dependencies: [.product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
+        .target(
+            name: "Library",
+            dependencies: [
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ], swiftSettings: strict),
         .target(
             name: "Derive", dependencies: ["Library", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),

@@ -43,7 +43,11 @@ package struct Derivation {
         configuration.prepareDatabase { db in
             try db.execute(sql: "ATTACH DATABASE ? AS state", arguments: [statePath])
             try db.execute(sql: "PRAGMA main.synchronous = NORMAL; PRAGMA state.synchronous = FULL")
-            try db.execute(sql: "PRAGMA main.cache_size = -65536; PRAGMA temp.cache_size = -16384")
+            // Names come in the order of things, and go to random places.
+            try db.execute(
+                sql: """
+                    PRAGMA main.cache_size = -65536; PRAGMA state.cache_size = -16384; PRAGMA temp.cache_size = -16384
+                    """)
         }
         let queue = try DatabaseQueue(path: index.path, configuration: configuration)
         defer { try? queue.close() }
@@ -112,7 +116,7 @@ package struct Derivation {
                 -- waits for a second pass. `placed` is whether it was in the tables until now.
                 CREATE TEMP VIEW known AS
                 SELECT m.instance, m.kind, m.id, s.number, s.entity, s.spare, m.number IS s.number AS placed,
-                    m.title, m.stem, m.extension, m.key, m.rowid AS place
+                    m.title, m.stem, m.extension, m.key, m.place
                 FROM \(members) state.instance i ON i.number = m.instance AND i.removed_at IS NULL
                 WHERE NOT EXISTS (SELECT 1 FROM state.successor o
                     WHERE o.instance = m.instance AND o.kind = m.kind AND o.id = m.id);
@@ -133,12 +137,16 @@ package struct Derivation {
                 ORDER BY m.instance, m.kind, m.id
                 """)
         try Portions(db: db).run(over: "newcomer") { range in
+            // Each is the entity of itself until others are found, so the next number (AUTOINCREMENT) is needed twice.
             try db.execute(
                 sql: """
-                    INSERT OR IGNORE INTO state.member (instance, kind, id, entity)
-                    SELECT instance, kind, id, 0 FROM temp.newcomer WHERE position BETWEEN ? AND ? ORDER BY position
-                    """, arguments: [range.lowerBound, range.upperBound])
-            try db.execute(sql: "UPDATE state.member SET entity = number WHERE entity = 0")
+                    INSERT OR IGNORE INTO state.member (number, instance, kind, id, entity)
+                    SELECT n.number, instance, kind, id, n.number FROM (
+                        SELECT position - :first + 1 + coalesce(
+                            (SELECT seq FROM state.sqlite_sequence WHERE name = 'member'), 0) AS number, *
+                        FROM temp.newcomer WHERE position BETWEEN :first AND :last) n
+                    ORDER BY position
+                    """, arguments: ["first": range.lowerBound, "last": range.upperBound])
         }
     }
 
@@ -168,7 +176,7 @@ package struct Derivation {
                 UPDATE main.member SET (number, entity) = (
                     SELECT s.number, s.entity FROM state.member s WHERE s.instance = main.member.instance
                         AND s.kind = main.member.kind AND s.id = main.member.id)
-                WHERE number IS NULL AND rowid IN (SELECT place FROM temp.known WHERE NOT placed);
+                WHERE number IS NULL AND place IN (SELECT place FROM temp.known WHERE NOT placed);
                 """)
     }
 
@@ -195,22 +203,28 @@ package struct Derivation {
 }
 
 /// Bulk writes to the state database in portions: each holds its write lock for milliseconds, and between two of them
-/// people's ratings get through.
+/// people's ratings get through. As long as nothing is listed there is nothing to rate, and portions are large.
 struct Portions {
-    let db: Database
+    private let db: Database
+    private let isWaitedFor: Bool
+    private var rows: Int64 { isWaitedFor ? 500 : 50_000 }
 
-    private static let rows: Int64 = 500
+    init(db: Database) throws {
+        self.db = db
+        isWaitedFor = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM main.node)") ?? true
+    }
+
     /// Microseconds; more than a waiting writer lets pass between two looks at the lock.
     private static let pause: UInt32 = 3000
 
     /// Runs `body` for each of some values, many in a transaction.
     func run<Value>(_ values: [Value], body: (Value) throws -> Void) throws {
-        for start in stride(from: 0, to: values.count, by: Int(Self.rows)) {
+        for start in stride(from: 0, to: values.count, by: Int(rows)) {
             try db.inTransaction(.deferred) {
-                for value in values[start..<min(start + Int(Self.rows), values.count)] { try body(value) }
+                for value in values[start..<min(start + Int(rows), values.count)] { try body(value) }
                 return .commit
             }
-            usleep(Self.pause)
+            pause()
         }
     }
 
@@ -219,13 +233,17 @@ struct Portions {
         let last = try Int64.fetchOne(db, sql: "SELECT max(position) FROM temp.\(table)") ?? 0
         var start: Int64 = 1
         while start <= last {
-            let range = start...min(start + Self.rows - 1, last)
+            let range = start...min(start + rows - 1, last)
             try db.inTransaction(.deferred) {
                 try body(range)
                 return .commit
             }
             start = range.upperBound + 1
-            if start <= last { usleep(Self.pause) }
+            if start <= last { pause() }
         }
+    }
+
+    private func pause() {
+        if isWaitedFor { usleep(Self.pause) }
     }
 }

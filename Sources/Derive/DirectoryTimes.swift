@@ -42,6 +42,18 @@ struct DirectoryTimes {
                     """)
         } else {
             try rememberNodes("rewritten")
+            // Captions and scripts come and go beside what is as it was.
+            try db.execute(
+                sql: """
+                    INSERT OR IGNORE INTO temp.former_node
+                    SELECT \(Self.nodes) FROM (
+                        SELECT m.instance AS scope, m.number AS number FROM main.rearranged r
+                        CROSS JOIN main.member m ON m.instance = r.instance AND m.kind = r.kind AND m.id = r.id
+                        UNION ALL
+                        SELECT 0, m.entity FROM main.rearranged r
+                        CROSS JOIN main.member m ON m.instance = r.instance AND m.kind = r.kind AND m.id = r.id)
+                    CROSS JOIN main.node USING (scope, number)
+                    """)
             try db.execute(
                 sql: """
                     INSERT INTO temp.former_link

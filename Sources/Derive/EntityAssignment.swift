@@ -30,6 +30,9 @@ struct EntityAssignment {
 
     private func evidence() throws -> [Identity.Evidence] {
         // Only what more than one server has can join anything. Files join what is one file itself.
+        let servers = try Int.fetchOne(
+            db, sql: "SELECT count(*) FROM state.instance WHERE number IN (SELECT DISTINCT instance FROM main.member)")
+        guard servers ?? 0 > 1 else { return [] }
         let found = EvidenceSource.union { source in
             """
             SELECT \(source.strength.rawValue) AS strength, \(source.text) AS text, m.kind, m.number, m.instance, m.id

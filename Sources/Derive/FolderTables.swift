@@ -86,20 +86,16 @@ struct FolderTables {
     private func writeFiles(_ instance: Int64) throws {
         // The oldest of several files with one name has it, unless a folder does: names may differ only in case, or were
         // made equal by cleaning.
-        let rows = """
-            SELECT d.number, d.id, coalesce(o.number, 0) AS folder, f.key, f.name,
-                ROW_NUMBER() OVER (PARTITION BY f.folder, f.key ORDER BY d.number) > 1 OR EXISTS (
-                    SELECT 1 FROM main.folder p WHERE p.scope = d.instance AND p.parent = coalesce(o.number, 0)
-                    AND p.key = f.key) AS taken
-            FROM main.media d
-            JOIN main.file f ON f.instance = d.instance AND f.kind = d.kind AND f.id = d.id AND f.position = 0
-            LEFT JOIN main.folder o ON o.scope = f.instance AND o.path = f.folder
-            WHERE d.instance = :i
-            """
         try db.execute(
             sql: """
-                INSERT INTO main.folder_file (member, scope, folder, key, name)
-                SELECT number, :i, folder, key, name FROM (\(rows)) WHERE NOT taken
+                INSERT OR IGNORE INTO main.folder_file (member, scope, folder, key, name)
+                SELECT d.number, :i, coalesce(o.number, 0) AS folder, f.key, f.name FROM main.media d
+                CROSS JOIN main.file f ON f.instance = d.instance AND f.kind = d.kind AND f.id = d.id AND f.position = 0
+                LEFT JOIN main.folder o ON o.scope = f.instance AND o.path = f.folder
+                WHERE d.instance = :i AND NOT EXISTS (
+                    SELECT 1 FROM main.folder p
+                    WHERE p.scope = d.instance AND p.parent = coalesce(o.number, 0) AND p.key = f.key)
+                ORDER BY d.number
                 """, arguments: ["i": instance])
         let server = try server(instance)
         let left = try Row.fetchAll(

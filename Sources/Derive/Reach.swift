@@ -59,6 +59,11 @@ struct Reach {
         try db.execute(
             sql: "INSERT OR REPLACE INTO state.setting (key, value) VALUES ('derivation', ?)",
             arguments: [beginning.run])
+        try db.execute(
+            sql: """
+                -- What was read to its end for the first time: a sync may add to it at any moment.
+                CREATE TEMP TABLE completed AS SELECT instance, kind FROM main.complete WHERE NOT followed;
+                """)
         return beginning
     }
 
@@ -87,6 +92,8 @@ struct Reach {
     func conclude(_ beginning: Beginning, mark: Int64) throws {
         try db.execute(
             sql: """
+                UPDATE main.complete SET followed = 1
+                WHERE (instance, kind) IN (SELECT instance, kind FROM temp.completed);
                 DELETE FROM main.dirty WHERE mark <= ?;
                 DELETE FROM main.setting WHERE key = ? AND value IS ?;
                 INSERT OR REPLACE INTO main.setting (key, value) VALUES ('derivation', ?), ('derived-instances', ?);
@@ -107,6 +114,11 @@ struct Reach {
                 CREATE INDEX temp.reach_round ON reach (round);
                 INSERT OR IGNORE INTO temp.reach SELECT s.number, 0 FROM main.dirty d CROSS JOIN state.member s
                     ON s.instance = d.instance AND s.kind = d.kind AND s.id = d.id;
+                -- What an earlier index had and is known now to be gone.
+                INSERT OR IGNORE INTO temp.reach SELECT s.number, 0
+                FROM temp.completed c CROSS JOIN state.member s ON s.instance = c.instance AND s.kind = c.kind
+                WHERE NOT EXISTS (SELECT 1 FROM main.member m
+                    WHERE m.instance = s.instance AND m.kind = s.kind AND m.id = s.id);
                 -- What was decided by hand or taken back since.
                 CREATE TEMP TABLE news AS
                 SELECT * FROM (SELECT * FROM temp.decision EXCEPT SELECT * FROM main.decided)

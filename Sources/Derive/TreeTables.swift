@@ -29,6 +29,9 @@ struct TreeTables {
         try times.write()
     }
 
+    // Links are found by the child only with `INDEXED BY`: for want of statistics SQLite would go through all of a scope instead,
+    // for each child, where it has to read more of a link than that index has.
+
     private var times: DirectoryTimes { DirectoryTimes(db: db, reach: reach) }
 
     // MARK: - What is written anew
@@ -146,33 +149,49 @@ struct TreeTables {
             coalesce(m.title, (SELECT f.basename FROM main.file f WHERE f.instance = m.instance AND f.kind = m.kind
                 AND f.id = m.id AND f.position = 0), m.stem)
             """
-        let picture = "s.instance = x.instance AND s.kind = x.kind AND s.id = x.id AND s.sidecar = 1 AND s.size > 0"
+        func picture(of x: String) -> String {
+            "s.instance = \(x).instance AND s.kind = \(x).kind AND s.id = \(x).id AND s.sidecar = 1 AND s.size > 0"
+        }
         let entities =
             reach.isWhole
             ? "main.entity_member e"
             : "temp.touched t CROSS JOIN main.entity_member e ON e.entity = t.entity"
+        let hasOthers = "EXISTS (SELECT 1 FROM main.entity_member o WHERE o.entity = e.entity AND o.rank = 1)"
+        // Where all nodes are new, files need not be visited again to be made visible.
+        func isVisible(_ kind: String, _ member: String) -> String {
+            reach.isWhole
+                ? "\(kind) IN (1, 7) AND EXISTS (SELECT 1 FROM main.media d WHERE d.number = \(member))" : "0"
+        }
         try db.execute(
             sql: """
                 INSERT INTO main.node (scope, number, kind, name, key, title, member, picture, modified, visible)
                 SELECT m.instance, m.number, m.kind, n.name, n.key, \(title), m.number,
-                    (SELECT x.number FROM main.sidecar s WHERE \(picture)), m.modified, 0
+                    (SELECT m.number FROM main.sidecar s WHERE \(picture(of: "m"))), m.modified, \(isVisible("m.kind", "m.number"))
                 FROM \(reach.from("temp.placed m", number: "m.number")) CROSS JOIN temp.active USING (instance)
-                CROSS JOIN temp.placed x ON x.number = m.number
                 CROSS JOIN state.name n ON n.scope = m.instance AND n.number = m.number AND n.current = 1;
 
+                -- What only one server has is in the merged tree as it is in that server's.
                 INSERT INTO main.node (scope, number, kind, name, key, title, member, picture, modified, visible)
-                SELECT 0, e.entity, n.kind, n.name, n.key,
+                SELECT 0, e.entity, n.kind, n.name, n.key, o.title, o.member, o.picture, o.modified, o.visible
+                FROM \(entities) CROSS JOIN temp.placed l ON l.number = e.number
+                CROSS JOIN main.node o ON o.scope = l.instance AND o.number = l.number
+                CROSS JOIN state.name n ON n.scope = 0 AND n.number = e.entity AND n.current = 1
+                WHERE e.rank = 0 AND NOT \(hasOthers);
+
+                INSERT INTO main.node (scope, number, kind, name, key, title, member, picture, modified, visible)
+                SELECT 0, entity, kind, name, key, title, member, picture, modified, \(isVisible("kind", "member")) FROM (
+                SELECT e.entity, n.kind, n.name, n.key,
                     (SELECT \(title) FROM main.entity_member y JOIN temp.placed m ON m.number = y.number
-                        WHERE y.entity = e.entity ORDER BY m.title IS NULL, y.rank LIMIT 1),
+                        WHERE y.entity = e.entity ORDER BY m.title IS NULL, y.rank LIMIT 1) AS title,
                     coalesce((SELECT y.number FROM main.entity_member y JOIN main.media USING (number)
-                        WHERE y.entity = e.entity ORDER BY y.rank LIMIT 1), e.number),
+                        WHERE y.entity = e.entity ORDER BY y.rank LIMIT 1), e.number) AS member,
                     (SELECT x.number FROM main.entity_member y JOIN temp.placed x ON x.number = y.number
-                        JOIN main.sidecar s ON \(picture)
-                        WHERE y.entity = e.entity ORDER BY y.rank LIMIT 1),
-                    l.modified, 0
+                        JOIN main.sidecar s ON \(picture(of: "x"))
+                        WHERE y.entity = e.entity ORDER BY y.rank LIMIT 1) AS picture,
+                    l.modified
                 FROM \(entities) CROSS JOIN temp.placed l ON l.number = e.number
                 CROSS JOIN state.name n ON n.scope = 0 AND n.number = e.entity AND n.current = 1
-                WHERE e.rank = 0;
+                WHERE e.rank = 0 AND \(hasOthers));
                 """)
     }
 
@@ -247,11 +266,13 @@ struct TreeTables {
                 WHERE l.scope = main.node.scope AND l.parent = main.node.number AND c.visible AND l.kind IN
             """
         if !reach.isWhole { try collectSeen() }
-        let within = reach.isWhole ? "" : "AND (scope, number) IN (SELECT scope, number FROM temp.seen)"
+        // With the scope, directories are found among many more files by an index.
+        let within =
+            reach.isWhole
+            ? "AND scope IN (SELECT 0 UNION ALL SELECT instance FROM temp.active)"
+            : "AND (scope, number) IN (SELECT scope, number FROM temp.seen)"
         try db.execute(
             sql: """
-                UPDATE main.node SET visible = 1 WHERE kind IN (1, 7) \(within)
-                    AND EXISTS (SELECT 1 FROM main.media d WHERE d.number = main.node.member);
                 UPDATE main.node SET visible = 1 WHERE kind = 5 \(within) AND \(holds) (7));
                 UPDATE main.node SET visible = 1 WHERE kind = 6 \(within) AND (picture IS NOT NULL OR \(holds) (1)));
                 UPDATE main.node SET visible = 1
@@ -287,6 +308,11 @@ struct TreeTables {
                 """)
         try times.rememberNodes("seen")
         try db.execute(
-            sql: "UPDATE main.node SET visible = 0 WHERE (scope, number) IN (SELECT scope, number FROM temp.seen)")
+            sql: """
+                UPDATE main.node SET visible = 0 WHERE (scope, number) IN (SELECT scope, number FROM temp.seen);
+                UPDATE main.node SET visible = 1 WHERE kind IN (1, 7)
+                AND (scope, number) IN (SELECT scope, number FROM temp.seen)
+                AND EXISTS (SELECT 1 FROM main.media d WHERE d.number = main.node.member);
+                """)
     }
 }

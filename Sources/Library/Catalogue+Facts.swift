@@ -105,7 +105,7 @@ extension Catalogue {
         let row = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT updated_at, json FROM member
+                    SELECT updated_at, json FROM member CROSS JOIN document USING (place)
                     WHERE instance = ? AND kind = ? AND id = ?
                     """), arguments: key)
         guard let row else { return }
@@ -136,7 +136,7 @@ extension Catalogue {
                 sql: """
                     SELECT j.value ->> 'seconds' AS seconds, coalesce(j.value ->> 'title', '') AS title,
                         coalesce(t.title, '') AS tag
-                    FROM member m JOIN json_each(m.json, '$.scene_markers') j
+                    FROM member m CROSS JOIN document d USING (place) JOIN json_each(d.json, '$.scene_markers') j
                     LEFT JOIN member t ON t.instance = m.instance AND t.kind = \(Kind.tag.rawValue)
                         AND t.id = j.value ->> 'primary_tag'
                     WHERE m.instance = ? AND m.kind = ? AND m.id = ?

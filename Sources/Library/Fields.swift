@@ -155,7 +155,8 @@ struct FieldRows {
                 AND g.to_kind = \(Kind.studio.rawValue)
             LEFT JOIN member s ON s.instance = g.instance AND s.kind = g.to_kind AND s.id = g.to_id
             LEFT JOIN node n ON n.scope = \(scope.rawValue) AND n.number = \(number)
-            LEFT JOIN json_each(m.json) j ON j.type IN ('text', 'integer', 'real', 'true', 'false')
+            LEFT JOIN document d ON d.place = m.place
+            LEFT JOIN json_each(d.json) j ON j.type IN ('text', 'integer', 'real', 'true', 'false')
                 AND j.key NOT IN (\(left))
             """
     }

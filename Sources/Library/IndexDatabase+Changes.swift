@@ -94,7 +94,8 @@ extension IndexDatabase {
                 sql: """
                     WITH marker (id, time) AS (
                         SELECT j.value ->> 'id', j.value ->> 'updated_at'
-                        FROM member m JOIN json_each(m.json, '$.scene_markers') j WHERE m.instance = ? AND m.kind = ?)
+                        FROM member m CROSS JOIN document d USING (place) JOIN json_each(d.json, '$.scene_markers') j
+                        WHERE m.instance = ? AND m.kind = ?)
                     SELECT time, max(substr(time, 1, 19)), (SELECT max(id) FROM marker) AS greatest FROM marker
                     """, arguments: [instance.rawValue, Kind.scene.rawValue])
             guard let text: String = row?["time"] else { return nil }
@@ -257,7 +258,7 @@ extension IndexDatabase {
                 db,
                 sql: """
                     SELECT m.id, j.value ->> 'id', coalesce(j.value ->> 'updated_at', '')
-                    FROM member m JOIN json_each(m.json, '$.scene_markers') j
+                    FROM member m CROSS JOIN document d USING (place) JOIN json_each(d.json, '$.scene_markers') j
                     WHERE m.instance = :i AND m.kind = :kind \(within)
                     """,
                 arguments: StatementArguments(
@@ -279,7 +280,7 @@ extension IndexDatabase {
             Int64.fetchAll(
                 db,
                 sql: """
-                    SELECT DISTINCT m.id FROM member m JOIN json_each(m.json, '$.scene_markers') j
+                    SELECT DISTINCT m.id FROM member m CROSS JOIN document d USING (place) JOIN json_each(d.json, '$.scene_markers') j
                     WHERE m.instance = ? AND m.kind = ? AND j.value ->> 'primary_tag' IN (SELECT value FROM json_each(?))
                     """, arguments: [instance.rawValue, Kind.scene.rawValue, list]))
     }

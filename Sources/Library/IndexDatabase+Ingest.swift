@@ -70,10 +70,11 @@ extension IndexDatabase {
     /// - Precondition: Every record is of the pass's instance.
     package func store(_ records: [MemberRecord], in pass: SyncPass) throws -> Int {
         try pool.write { db in
+            let ingestion = try Ingestion(db, pass)
             var changed: [EntityRef] = []
             for record in records {
                 precondition(record.ref.instance == pass.instance, "a record of another instance")
-                if try Ingestion(db: db, record: record, pass: pass).run() { changed.append(record.ref) }
+                if try ingestion.store(record) { changed.append(record.ref) }
             }
             try Self.markDirty(changed, db)
             return changed.count
@@ -86,15 +87,11 @@ extension IndexDatabase {
     package func finish(_ kind: Kind, in pass: SyncPass, seen: Set<Int64>, force: Bool) throws -> DeletionReport {
         try pool.write { db in
             let key: StatementArguments = [pass.instance.rawValue, kind.rawValue]
-            let isFirst =
-                try Bool.fetchOne(
-                    db, sql: "SELECT NOT EXISTS (SELECT 1 FROM complete WHERE instance = ? AND kind = ?)",
-                    arguments: key) ?? true
-            // From now on it is known what of an earlier index is no longer there.
-            if isFirst { try Self.markAllDirty(db) }
             try db.execute(
-                sql: "INSERT OR REPLACE INTO complete (instance, kind, pass) VALUES (?, ?, ?)",
-                arguments: [pass.instance.rawValue, kind.rawValue, pass.number])
+                sql: """
+                    INSERT INTO complete (instance, kind, pass) VALUES (?, ?, ?)
+                    ON CONFLICT DO UPDATE SET pass = excluded.pass
+                    """, arguments: [pass.instance.rawValue, kind.rawValue, pass.number])
             let total =
                 try Int.fetchOne(
                     db, sql: "SELECT count(*) FROM member WHERE instance = ? AND kind = ?", arguments: key) ?? 0
@@ -208,13 +205,27 @@ extension IndexDatabase {
                         (instance, kind, id, sidecar, position, language, type, size, learned_for)
                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """)
+            let known = try db.cachedStatement(
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM sidecar
+                        WHERE instance = ? AND kind = ? AND id = ? AND sidecar = ? AND position = ?)
+                    """)
+            var changed: [EntityRef] = []
             for sidecar in sidecars {
+                // That a caption or a script came is noted by itself (`rearranged`), and nothing else depends on it.
+                let isOld = try Bool.fetchOne(
+                    known,
+                    arguments: [
+                        sidecar.ref.instance.rawValue, sidecar.ref.kind.rawValue, sidecar.ref.id, sidecar.kind.rawValue,
+                        sidecar.position,
+                    ])
+                if sidecar.kind == .picture || isOld == true { changed.append(sidecar.ref) }
                 try statement.execute(arguments: [
                     sidecar.ref.instance.rawValue, sidecar.ref.kind.rawValue, sidecar.ref.id, sidecar.kind.rawValue,
                     sidecar.position, sidecar.language, sidecar.type, sidecar.size, sidecar.learnedFor,
                 ])
             }
-            try Self.markDirty(sidecars.map(\.ref), db)
+            try Self.markDirty(changed, db)
         }
     }
 
@@ -352,140 +363,192 @@ extension IndexDatabase {
     }
 }
 
-/// Puts one record into its tables.
+/// Puts records into their tables.
 private struct Ingestion {
-    let db: Database
-    let record: MemberRecord
-    let pass: SyncPass
+    private let db: Database
+    private let pass: SyncPass
+    private let lookUp: BulkStatement
+    private let writeMember: BulkStatement
+    private let writeDocument: BulkStatement
+    private let lookUpFile: BulkStatement
+    private let writeFile: BulkStatement
+    private let writeStashID: BulkStatement
+    private let writeEdge: BulkStatement
+    private let writeCaption: BulkStatement
 
-    private var key: [any DatabaseValueConvertible] {
-        [record.ref.instance.rawValue, record.ref.kind.rawValue, record.ref.id]
+    init(_ db: Database, _ pass: SyncPass) throws {
+        self.db = db
+        self.pass = pass
+        func statement(_ sql: String) throws -> BulkStatement { try BulkStatement(db, sql) }
+        lookUp = try statement("SELECT digest, missed, place FROM member WHERE instance = ? AND kind = ? AND id = ?")
+        writeMember = try statement(
+            """
+            INSERT INTO member (instance, kind, id, title, stem, extension, key, date, details, rating, favorite,
+                interactive, updated_at, modified, digest, pass)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET title = excluded.title, stem = excluded.stem, extension = excluded.extension,
+                key = excluded.key, date = excluded.date, details = excluded.details, rating = excluded.rating,
+                favorite = excluded.favorite, interactive = excluded.interactive,
+                updated_at = excluded.updated_at, modified = excluded.modified,
+                digest = excluded.digest, pass = excluded.pass, missed = 0
+            """)
+        writeDocument = try statement("INSERT OR REPLACE INTO document (place, json) VALUES (?, ?)")
+        lookUpFile = try statement(
+            """
+            SELECT size, modified, served_size, validator FROM file
+            WHERE instance = ? AND kind = ? AND id = ? AND position = 0
+            """)
+        writeFile = try statement(
+            """
+            INSERT INTO file (instance, kind, id, position, path, sort_key, basename, folder, name, key, size, modified,
+                duration, width, height, oshash, md5, phash, archived, served_size, validator, file_id, updated_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """)
+        writeStashID = try statement(
+            "INSERT OR IGNORE INTO stash_id (instance, kind, id, endpoint, stash_id) VALUES (?, ?, ?, ?, ?)")
+        writeEdge = try statement(
+            """
+            INSERT OR IGNORE INTO edge (instance, from_kind, from_id, to_kind, to_id, position)
+            VALUES (?, ?, ?, ?, ?, ?)
+            """)
+        writeCaption = try statement(
+            "INSERT INTO caption (instance, kind, id, position, language, type) VALUES (?, ?, ?, ?, ?, ?)")
     }
 
     /// Returns whether anything changed.
-    func run() throws -> Bool {
+    func store(_ record: MemberRecord) throws -> Bool {
         let digest = record.digest
-        let known = try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT digest, missed FROM member WHERE instance = ? AND kind = ? AND id = ?"),
-            arguments: StatementArguments(key))
-        if let known, known["digest"] == digest {
+        let known = try lookUp.first {
+            $0.add(record.ref)
+        } read: { row in
+            (digest: row.integer(0), isMissed: row.integer(1) ?? 0 > 0, place: row.integer(2))
+        }
+        if let known, known.digest == digest {
             // What is there again is not missing; otherwise a row that is known costs no write.
-            if known["missed"] > 0 {
+            if known.isMissed {
                 try db.cachedStatement(sql: "UPDATE member SET missed = 0 WHERE instance = ? AND kind = ? AND id = ?")
-                    .execute(arguments: StatementArguments(key))
+                    .execute(arguments: key(record))
             }
             return false
         }
-        try writeMember(digest)
         let isKnown = known != nil
-        try writeFiles(isKnown)
-        try writeStashIDs(isKnown)
-        try writeEdges(isKnown)
-        try writeCaptions(isKnown)
-        if isKnown { try dropSidecars() }
+        try store(record, digest, at: known?.place)
+        try storeFiles(of: record, isKnown)
+        if isKnown { try clear(record) }
+        try storeParts(of: record)
+        if isKnown { try dropSidecars(record) }
         return true
     }
 
-    private func writeMember(_ digest: Int64) throws {
+    private func store(_ record: MemberRecord, _ digest: Int64, at place: Int64?) throws {
         let name = record.wantedName
-        let statement = try db.cachedStatement(
-            sql: """
-                INSERT INTO member (instance, kind, id, title, stem, extension, key, date, details, rating, favorite,
-                    interactive, updated_at, modified, json, digest, pass)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT DO UPDATE SET title = excluded.title, stem = excluded.stem, extension = excluded.extension,
-                    key = excluded.key, date = excluded.date, details = excluded.details, rating = excluded.rating,
-                    favorite = excluded.favorite, interactive = excluded.interactive,
-                    updated_at = excluded.updated_at, modified = excluded.modified, json = excluded.json,
-                    digest = excluded.digest, pass = excluded.pass, missed = 0
-                """)
-        try statement.execute(
-            arguments: StatementArguments(
-                key + [
-                    record.title.databaseValue, name.stem, name.fileExtension, name.key, record.date.databaseValue,
-                    record.details.databaseValue, record.rating.databaseValue, record.favorite.databaseValue,
-                    record.interactive, record.updatedAt, record.modified, record.json, digest, pass.number,
-                ] as [any DatabaseValueConvertible]))
+        try writeMember.run { row in
+            row.add(record.ref)
+            row.add(record.title)
+            row.add(name.stem)
+            row.add(name.fileExtension)
+            row.add(name.key)
+            row.add(record.date)
+            row.add(record.details)
+            row.add(record.rating)
+            row.add(record.favorite)
+            row.add(record.interactive)
+            row.add(record.updatedAt)
+            row.add(record.modified)
+            row.add(digest)
+            row.add(pass.number)
+        }
+        try writeDocument.run { row in
+            row.add(place ?? db.lastInsertedRowID)
+            row.add(record.json)
+        }
     }
 
     /// A size that was learnt from the server's answer stays as long as the file is the same.
-    private func writeFiles(_ isKnown: Bool) throws {
-        var known: Row?
+    private func storeFiles(of record: MemberRecord, _ isKnown: Bool) throws {
+        var learnt: (size: Int64?, validator: String?)?
         if isKnown {
-            known = try Row.fetchOne(
-                db.cachedStatement(
-                    sql: """
-                        SELECT size, modified, served_size, validator FROM file
-                        WHERE instance = ? AND kind = ? AND id = ? AND position = 0
-                        """), arguments: StatementArguments(key))
-            try clear("file")
+            learnt = try lookUpFile.first {
+                $0.add(record.ref)
+            } read: { row in
+                let isSame =
+                    row.integer(0) == record.files.first?.size && row.integer(1) == record.files.first?.modified
+                return isSame ? (row.integer(2), row.text(3)) : (nil, nil)
+            }
+            try clear(record, "file")
         }
-        let statement = try db.cachedStatement(
-            sql: """
-                INSERT INTO file (instance, kind, id, position, path, sort_key, basename, folder, name, key, size, modified, duration,
-                    width, height, oshash, md5, phash, archived, served_size, validator, file_id, updated_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """)
         for (position, file) in record.files.enumerated() {
-            let same = position == 0 && known?["size"] == file.size && known?["modified"] == file.modified
             let place = file.place
-            let values: [any DatabaseValueConvertible] = [
-                position, file.path, NameRules.naturalKey(file.path), file.basename, place.folder, place.name,
-                NameRules.key(place.name), file.size, file.modified,
-                file.duration.databaseValue, file.width.databaseValue, file.height.databaseValue,
-                file.oshash.databaseValue, file.md5.databaseValue, file.phash.databaseValue, file.isInArchive,
-                same ? known?["served_size"] as DatabaseValue? ?? .null : .null,
-                same ? known?["validator"] as DatabaseValue? ?? .null : .null,
-                file.id.databaseValue, file.updatedAt.databaseValue,
-            ]
-            try statement.execute(arguments: StatementArguments(key + values))
+            try writeFile.run { row in
+                row.add(record.ref)
+                row.add(Int64(position))
+                row.add(file.path)
+                row.add(NameRules.naturalKey(file.path))
+                row.add(file.basename)
+                row.add(place.folder)
+                row.add(place.name)
+                row.add(NameRules.key(place.name))
+                row.add(file.size)
+                row.add(file.modified)
+                row.add(file.duration)
+                row.add(file.width)
+                row.add(file.height)
+                row.add(file.oshash)
+                row.add(file.md5)
+                row.add(file.phash)
+                row.add(file.isInArchive)
+                row.add(position == 0 ? learnt?.size : nil)
+                row.add(position == 0 ? learnt?.validator : nil)
+                row.add(file.id)
+                row.add(file.updatedAt)
+            }
         }
     }
 
-    private func writeStashIDs(_ isKnown: Bool) throws {
-        if isKnown { try clear("stash_id") }
-        let statement = try db.cachedStatement(
-            sql: """
-                INSERT OR IGNORE INTO stash_id (instance, kind, id, endpoint, stash_id) VALUES (?, ?, ?, ?, ?)
-                """)
+    private func storeParts(of record: MemberRecord) throws {
         for stashID in record.stashIDs {
-            let values: [any DatabaseValueConvertible] = [
-                Identity.normalise(endpoint: stashID.endpoint), stashID.stashID.lowercased(),
-            ]
-            try statement.execute(arguments: StatementArguments(key + values))
+            try writeStashID.run { row in
+                row.add(record.ref)
+                row.add(Identity.normalise(endpoint: stashID.endpoint))
+                row.add(stashID.stashID.lowercased())
+            }
         }
-    }
-
-    private func writeEdges(_ isKnown: Bool) throws {
-        if isKnown {
-            try db.cachedStatement(sql: "DELETE FROM edge WHERE instance = ? AND from_kind = ? AND from_id = ?")
-                .execute(arguments: StatementArguments(key))
-        }
-        let statement = try db.cachedStatement(
-            sql: """
-                INSERT OR IGNORE INTO edge (instance, from_kind, from_id, to_kind, to_id, position)
-                VALUES (?, ?, ?, ?, ?, ?)
-                """)
         for link in record.links {
-            let values: [any DatabaseValueConvertible] = [
-                link.kind.rawValue, link.id, link.position.databaseValue,
-            ]
-            try statement.execute(arguments: StatementArguments(key + values))
+            try writeEdge.run { row in
+                row.add(record.ref)
+                row.add(link.kind.rawValue)
+                row.add(link.id)
+                row.add(link.position)
+            }
+        }
+        for (position, caption) in record.captions.enumerated() {
+            try writeCaption.run { row in
+                row.add(record.ref)
+                row.add(Int64(position))
+                row.add(caption.language)
+                row.add(caption.type)
+            }
         }
     }
 
-    private func writeCaptions(_ isKnown: Bool) throws {
-        if isKnown { try clear("caption") }
-        let statement = try db.cachedStatement(
-            sql: "INSERT INTO caption (instance, kind, id, position, language, type) VALUES (?, ?, ?, ?, ?, ?)")
-        for (position, caption) in record.captions.enumerated() {
-            let values: [any DatabaseValueConvertible] = [position, caption.language, caption.type]
-            try statement.execute(arguments: StatementArguments(key + values))
-        }
+    private func key(_ record: MemberRecord) -> StatementArguments {
+        [record.ref.instance.rawValue, record.ref.kind.rawValue, record.ref.id]
+    }
+
+    private func clear(_ record: MemberRecord) throws {
+        try clear(record, "stash_id")
+        try clear(record, "caption")
+        try db.cachedStatement(sql: "DELETE FROM edge WHERE instance = ? AND from_kind = ? AND from_id = ?")
+            .execute(arguments: key(record))
+    }
+
+    private func clear(_ record: MemberRecord, _ table: String) throws {
+        try db.cachedStatement(sql: "DELETE FROM \(table) WHERE instance = ? AND kind = ? AND id = ?")
+            .execute(arguments: key(record))
     }
 
     /// The sizes of captions whose place is another's now are learnt anew.
-    private func dropSidecars() throws {
+    private func dropSidecars(_ record: MemberRecord) throws {
         if !record.interactive { try IndexDatabase.dropSidecars(record.ref, [.funscript], db) }
         try db.cachedStatement(
             sql: """
@@ -494,12 +557,16 @@ private struct Ingestion {
                         AND c.id = sidecar.id AND c.position = sidecar.position AND c.language = sidecar.language
                         AND c.type = sidecar.type)
                 """
-        ).execute(arguments: StatementArguments(key))
+        ).execute(arguments: key(record))
     }
+}
 
-    private func clear(_ table: String) throws {
-        try db.cachedStatement(sql: "DELETE FROM \(table) WHERE instance = ? AND kind = ? AND id = ?")
-            .execute(arguments: StatementArguments(key))
+extension BulkStatement.Values {
+    /// Its three columns.
+    fileprivate mutating func add(_ ref: EntityRef) {
+        add(ref.instance.rawValue)
+        add(ref.kind.rawValue)
+        add(ref.id)
     }
 }
 

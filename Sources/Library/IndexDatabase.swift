@@ -7,7 +7,7 @@ package final class IndexDatabase: Sendable {
     package let path: String
 
     /// Raised with every change of the tables: an index of another version is thrown away and synced again.
-    private static let version = 8
+    private static let version = 9
 
     /// Opens `directory/index.sqlite`; an index of another version, of another library or a damaged one is replaced
     /// by an empty one.
@@ -100,19 +100,25 @@ package final class IndexDatabase: Sendable {
         -- What the servers said. `pass` is the sync pass that wrote the row; `missed` counts complete passes that did
         -- not see it. `number` and `entity` are copied from the state database.
         CREATE TABLE member (
+            place INTEGER PRIMARY KEY,
             instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL,
             number INTEGER, entity INTEGER,
             title TEXT, stem TEXT NOT NULL, extension TEXT NOT NULL, key TEXT NOT NULL,
             date TEXT, details TEXT, rating INTEGER, favorite INTEGER,
             interactive INTEGER NOT NULL, updated_at TEXT NOT NULL, modified INTEGER NOT NULL,
             has_picture INTEGER NOT NULL DEFAULT 0,
-            json TEXT NOT NULL, digest INTEGER NOT NULL,
+            digest INTEGER NOT NULL,
             pass INTEGER NOT NULL, missed INTEGER NOT NULL DEFAULT 0,
-            PRIMARY KEY (instance, kind, id)
+            UNIQUE (instance, kind, id)
         );
         CREATE UNIQUE INDEX member_number ON member (number);
-        CREATE INDEX member_entity ON member (entity);
+        CREATE INDEX member_entity ON member (entity) WHERE entity IS NOT NULL;
         CREATE INDEX member_missed ON member (instance, kind, id) WHERE missed > 0;
+
+        -- All of what was said of one. It is most of the bytes, and apart from the member because it is rarely looked at.
+        CREATE TABLE document (place INTEGER PRIMARY KEY, json TEXT NOT NULL);
+        CREATE TRIGGER member_goes AFTER DELETE ON member
+        BEGIN DELETE FROM document WHERE place = old.place; END;
 
         CREATE TABLE file (
             instance INTEGER NOT NULL, kind INTEGER NOT NULL, id INTEGER NOT NULL, position INTEGER NOT NULL,
@@ -194,9 +200,10 @@ package final class IndexDatabase: Sendable {
             PRIMARY KEY (instance, kind)
         ) WITHOUT ROWID;
 
-        -- The last pass over each kind that saw everything its server has.
+        -- The last pass over each kind that saw everything its server has. `followed` is whether the derived tables know that there
+        -- was one: from then on what has no row is known to be gone.
         CREATE TABLE complete (
-            instance INTEGER NOT NULL, kind INTEGER NOT NULL, pass INTEGER NOT NULL,
+            instance INTEGER NOT NULL, kind INTEGER NOT NULL, pass INTEGER NOT NULL, followed INTEGER NOT NULL DEFAULT 0,
             PRIMARY KEY (instance, kind)
         ) WITHOUT ROWID;
 

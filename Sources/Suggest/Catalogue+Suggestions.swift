@@ -30,7 +30,7 @@ extension Catalogue {
         // A performer's title holds what tells namesakes apart; the JSON has the name alone.
         let name =
             kind == .performer
-            ? "coalesce(json_extract(m.json, '$.name'), m.title), json_extract(m.json, '$.disambiguation')"
+            ? "coalesce(json_extract(d.json, '$.name'), m.title), json_extract(d.json, '$.disambiguation')"
             : "m.title, NULL"
         // Of images nothing but the picture is compared, and there may be millions.
         let condition = kind == .image ? "AND f.phash IS NOT NULL" : ""
@@ -42,6 +42,7 @@ extension Catalogue {
                     SELECT m.number, m.instance, m.id, m.entity, nullif(m.date, ''), f.duration, f.phash, \(name)
                     FROM member m LEFT JOIN file f
                         ON f.instance = m.instance AND f.kind = m.kind AND f.id = m.id AND f.position = 0
+                    LEFT JOIN document d ON d.place = m.place
                     WHERE m.kind = ? AND m.instance IN (\(list)) AND m.entity IS NOT NULL \(condition)
                     """, arguments: [kind.rawValue])
             while let row = try rows.next() {
@@ -71,7 +72,7 @@ extension Catalogue {
             let rows = try Row.fetchCursor(
                 db,
                 sql: """
-                    SELECT m.number, j.value FROM member m, json_each(m.json, '\(path)') j
+                    SELECT m.number, j.value FROM member m CROSS JOIN document d USING (place) JOIN json_each(d.json, '\(path)') j
                     WHERE m.kind = ? AND m.instance IN (\(active)) AND m.number IS NOT NULL AND j.type = 'text'
                     """, arguments: [kind.rawValue])
             while let row = try rows.next() { aliases[row[0], default: []].append(row[1]) }

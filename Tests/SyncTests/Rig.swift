@@ -70,14 +70,16 @@ final class Rig: Sendable {
         }
     }
 
-    /// Every row that the index has of an instance, but for the numbers of passes.
+    /// Every row that the index has of an instance, but for the numbers of passes and the places of rows.
     func dump(_ number: Int64 = 1, tables: [String] = Rig.tables) throws -> [String] {
         try index.pool.read { db in
             try tables.flatMap { table in
-                try Row.fetchAll(db, sql: "SELECT * FROM \(table) WHERE instance = ?", arguments: [number])
+                let source = table == "member" ? "member JOIN document USING (place)" : table
+                return try Row.fetchAll(db, sql: "SELECT * FROM \(source) WHERE instance = ?", arguments: [number])
                     .map { row in
                         table + ": "
-                            + row.filter { $0.0 != "pass" }.map { "\($0.0)=\($0.1)" }.joined(separator: " ")
+                            + row.filter { !["pass", "place"].contains($0.0) }.map { "\($0.0)=\($0.1)" }.joined(
+                                separator: " ")
                     }.sorted()
             }
         }

@@ -33,6 +33,7 @@ struct TidyTests {
     /// does without Foundation.
     static let guests: [String: Set<String>] = [
         "GRDB": ["Library", "Derive", "Suggest", "Peek"],
+        "GRDBSQLite": ["Library"],
         "CFuse": ["Fuse"],
         "CCurl": ["Stash"],
         "CXattr": ["soak"],
@@ -104,6 +105,17 @@ struct TidyTests {
             for mark in marks {
                 let found = text.contains(mark)
                 #expect(!found, "\(file.path) contains \(mark)")
+            }
+        }
+    }
+
+    /// Without statistics SQLite takes the primary key where more than the index has is read of a link, and goes through all links
+    /// of a server for each child.
+    @Test func `links are found by the child with the index for it`() throws {
+        for file in try Checkout.swiftFiles(below: "Sources/Derive") {
+            for line in try file.text().split(separator: "\n") {
+                let isByChild = line.contains("main.link l ON l.scope") && line.contains("AND l.child =")
+                #expect(!isByChild, "\(file.path) has to say INDEXED BY link_child: \(line)")
             }
         }
     }
