@@ -143,7 +143,7 @@ def scale(work, options):
     say(f"a sync of nothing new: {timed(lambda: home.peekfs('sync')):.1f} s; {memory(home)}")
     rename(home.servers[0], 5, "Another title")
     say(f"a sync of one title: {timed(lambda: home.peekfs('sync')):.1f} s; {memory(home)}")
-    if not any("Another title" in name for name in os.listdir(home.mnt / "scenes")):
+    if not any("Another title" in name for name in os.listdir(home.mnt / "instances" / "attic" / "scenes")):
         raise Failure("the new title is not there")
     home.unmount()
     say(f"mounted again: {timed(home.mount):.2f} s; {memory(home)}")
