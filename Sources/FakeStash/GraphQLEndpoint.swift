@@ -1,7 +1,15 @@
+import Synchronization
+
 /// Answers `/graphql` as gqlgen does, with the quirks of each generation (Stash 1.1).
 struct GraphQLEndpoint: Sendable {
     let catalogue: Catalogue
     let configuration: FakeStash.Configuration
+    private let documents = Documents()
+
+    init(catalogue: Catalogue, configuration: FakeStash.Configuration) {
+        self.catalogue = catalogue
+        self.configuration = configuration
+    }
 
     /// The answer to one request; `body` is JSON for POST.
     func answer(_ request: Request) -> Response {
@@ -24,7 +32,7 @@ struct GraphQLEndpoint: Sendable {
             return failure(422, "no operation provided", code: "GRAPHQL_VALIDATION_FAILED", request)
         }
         let variables = request.query["variables"].flatMap { JSON.parse(Array($0.utf8)) } ?? .null
-        if let document = try? Syntax.parse(query), document.operations.contains(where: { $0.form == "mutation" }) {
+        if let document = try? documents.document(query), document.operations.contains(where: { $0.form == "mutation" }) {
             return failure(406, "GET requests only allow query operations", request)
         }
         return run(query, variables, request.query["operationName"], request)
@@ -50,7 +58,7 @@ struct GraphQLEndpoint: Sendable {
     private func run(_ text: String, _ variables: JSON, _ name: String?, _ request: Request) -> Response {
         let document: Syntax.Document
         do {
-            document = try Syntax.parse(text)
+            document = try documents.document(text)
         } catch {
             return failure(
                 422, error.message, code: "GRAPHQL_PARSE_FAILED", position: error.position, request)
@@ -131,5 +139,22 @@ struct GraphQLEndpoint: Sendable {
             ], body: MediaBytes(body))
         response.isChunked = body.count > 2048
         return response
+    }
+}
+
+/// The documents that were parsed: a client has few, and asks them again and again.
+private final class Documents: Sendable {
+    private let known = Mutex<[String: Syntax.Document]>([:])
+
+    private static let limit = 100
+
+    func document(_ text: String) throws(Syntax.Problem) -> Syntax.Document {
+        if let document = known.withLock({ $0[text] }) { return document }
+        let document = try Syntax.parse(text)
+        known.withLock { known in
+            if known.count >= Self.limit { known = [:] }
+            known[text] = document
+        }
+        return document
     }
 }
