@@ -32,7 +32,8 @@ struct GraphQLEndpoint: Sendable {
             return failure(422, "no operation provided", code: "GRAPHQL_VALIDATION_FAILED", request)
         }
         let variables = request.query["variables"].flatMap { JSON.parse(Array($0.utf8)) } ?? .null
-        if let document = try? documents.document(query), document.operations.contains(where: { $0.form == "mutation" }) {
+        if let document = try? documents.document(query), document.operations.contains(where: { $0.form == "mutation" })
+        {
             return failure(406, "GET requests only allow query operations", request)
         }
         return run(query, variables, request.query["operationName"], request)
