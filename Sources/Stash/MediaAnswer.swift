@@ -207,6 +207,10 @@ extension MediaQuestion {
             guard validator(total, head).isMarked || range == nil && expected?.isMarked != true else {
                 return .fail(.refused(.wholeInsteadOfRange))
             }
+            // Such a word when the whole was asked for: nothing that Stash serves has this type (Stash 4).
+            guard validator(total, head).isMarked || !contentType.hasSuffix("json") else {
+                return .fail(.refused(.malformed("it is JSON where a file was expected")))
+            }
             if let expected, expected.total != total { return .fail(.changed) }
             if let range {
                 guard range.lowerBound == 0, total <= range.upperBound ?? total else {

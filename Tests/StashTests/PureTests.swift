@@ -172,6 +172,17 @@ import Testing
         }
     }
 
+    @Test(arguments: ["application/json", "application/problem+json; charset=utf-8"])
+    func `what explains in JSON why there is no file is not the whole of it`(type: String) {
+        let headers = ["Content-Length": "57", "Content-Type": type]
+        guard case .fail(.refused(.malformed)) = judge(200, headers, range: nil) else {
+            return #expect(Bool(false), "without a version")
+        }
+        guard case .accept = judge(200, headers.merging(["ETag": "\"a\""]) { $1 }, range: nil) else {
+            return #expect(Bool(false), "with one")
+        }
+    }
+
     @Test func `a part that nobody asked for is refused`() {
         #expect(judge(206, Self.part, range: nil) == .fail(.refused(.contentRange)))
     }
