@@ -160,8 +160,9 @@ let package = Package(
         .testTarget(
             name: "PeekfsTests",
             dependencies: [
-                "peekfs", "FakeStash", "Library", "Peek", "Service", "Sync",
-                .product(name: "GRDB", package: "GRDB.swift"),
+                "peekfs", "Control", "FakeStash", "Library", "Peek", "Service", "Sync",
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ], swiftSettings: strict),
         .testTarget(
             name: "MountTests",

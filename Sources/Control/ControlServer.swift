@@ -20,7 +20,6 @@ package final class ControlServer: Sendable {
         static let silence = TimeAmount.seconds(30)
         /// How long a body may take to come.
         static let bodyTime = TimeAmount.seconds(20)
-        /// How long nothing may be taken of what is sent.
         static let stall = TimeAmount.seconds(60)
     }
 
@@ -34,13 +33,20 @@ package final class ControlServer: Sendable {
     let logger: Logger
     /// For handlers that wait for a database or a server: the threads of the concurrency runtime are as few as the processor's.
     let threads = NIOThreadPool(numberOfThreads: 8)
+    /// How long nothing may be taken of what is sent.
+    private let stall: TimeAmount
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - routes: All that can be asked.
     ///   - socket: The path of the Unix socket. Its directory is made when it is missing, with mode 0700.
     ///   - logger: Told of requests at the level debug.
-    package init(routes: [Route], socket: String, logger: Logger) {
+    package convenience init(routes: [Route], socket: String, logger: Logger) {
+        self.init(routes: routes, socket: socket, logger: logger, stall: Limits.stall)
+    }
+
+    init(routes: [Route], socket: String, logger: Logger, stall: TimeAmount) {
+        self.stall = stall
         self.routes = routes
         self.socket = socket
         self.logger = logger
@@ -88,7 +94,7 @@ package final class ControlServer: Sendable {
         let isKnown = DispatchSemaphore(value: 0)
         let application = Application(
             responder: responder(Doorkeeper(door: door, owner: getuid())),
-            server: .http1(configuration: Self.channels),
+            server: .http1(configuration: channels),
             configuration: ApplicationConfiguration(
                 address: address, backlog: 64,
                 availableConnectionsDelegate: MaximumAvailableConnections(Limits.connections)),
@@ -119,15 +125,16 @@ package final class ControlServer: Sendable {
         }
     }
 
-    private static let channels: HTTP1Channel.Configuration = {
+    private var channels: HTTP1Channel.Configuration {
         var decoder = HTTP1Channel.Configuration.DecoderConfiguration()
         decoder.maxHeaderFieldSize = Limits.headers
         decoder.maxHeaderListSize = Limits.headers
         decoder.maxHeaderFieldCount = 100
+        let stall = stall
         return HTTP1Channel.Configuration(
-            additionalChannelHandlers: [StalledReaderHandler(patience: Limits.stall)], idleTimeout: Limits.silence,
+            additionalChannelHandlers: [StalledReaderHandler(patience: stall)], idleTimeout: Limits.silence,
             httpDecoderConfiguration: decoder)
-    }()
+    }
 
     /// The library's own lines repeat what the daemon says.
     private static let quiet: Logger = {
