@@ -89,7 +89,8 @@ extension MediaCore {
         }
         servers[number]?.heads = []
         let after = health(of: number)
-        if after != before { actions.append(.health(number, after)) }
+        // Whether one that was set can be read, nobody knows yet.
+        if after == .absent, after != before { actions.append(.health(number, after)) }
         return actions + advance(at: now)
     }
 

@@ -220,7 +220,7 @@ private let block = Slots.blockSize
         #expect(sink.answer == nil)
         world.pass(.milliseconds(1))
         #expect(sink.answer == .error(.timedOut))
-        #expect(world.running.isEmpty && world.health.count == 2)
+        #expect(world.running.isEmpty && world.health.count == 1)
         let (again, ticket) = world.read(handle, 10 << 20, 4096)
         #expect(again.answer == .error(.unavailable) && ticket == nil)
         #expect(world.read(handle, 0, 4096).0.answer == .bytes, "what is in memory is still given")

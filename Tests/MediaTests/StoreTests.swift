@@ -232,7 +232,7 @@ import Testing
         #expect(rig.read(handle, 0, 4096) == .success(rig.servers[0].expectedBytes(.scene, 1, offset: 0, count: 4096)))
         rig.servers[0].faults.removeAll()
         #expect(eventually { rig.store.health(of: 0) == .up })
-        #expect(healths.withLock { $0.count } == 3 && healths.withLock { $0.last } == .up)
+        #expect(healths.withLock { $0.count } == 2 && healths.withLock { $0.last } == .up)
         #expect(
             rig.read(handle, 9_000_000, 4096)
                 == .success(rig.servers[0].expectedBytes(.scene, 1, offset: 9_000_000, count: 4096)))

@@ -150,6 +150,17 @@ struct InstanceTests {
         }
     }
 
+    @Test func `of a server that was added untested it is not said that its files can be read`() throws {
+        try Lab.with { lab in
+            try lab.mount()
+            let server = try lab.startServer("attic")
+            server.stop()
+            try lab.succeed("instance", "add", "attic", server.url, "--no-test")
+            #expect(eventually { (try? lab.daemon.log.contains("sync of attic failed")) == true })
+            #expect(try !lab.daemon.log.contains("its files can be read"))
+        }
+    }
+
     /// The ids of the scenes that an instance lists.
     private func ids(_ lab: Lab, _ server: String) -> [Int] {
         let directory = lab.root / "instances" / server / "scenes"
