@@ -43,16 +43,6 @@ package struct Watermark: Sendable, Equatable {
     }
 }
 
-/// So much of a kind seems to be gone that nothing was removed.
-package struct Suspicion: Sendable, Equatable {
-    package let kind: Kind
-    package let missing: Int
-    /// Rows of the kind in the index, the missing ones included.
-    package let total: Int
-    /// Since when, in Unix seconds.
-    package let since: Int64
-}
-
 extension IndexDatabase {
     // MARK: - How far
 
@@ -60,7 +50,7 @@ extension IndexDatabase {
     package func watermark(_ source: ChangeSource, of instance: InstanceNumber) throws -> Watermark? {
         try pool.read { db in
             try Row.fetchOne(
-                db, sql: "SELECT * FROM watermark WHERE instance = ? AND source = ?",
+                db.cachedStatement(sql: "SELECT * FROM watermark WHERE instance = ? AND source = ?"),
                 arguments: [instance.rawValue, source.rawValue]
             ).map {
                 Watermark(
@@ -72,32 +62,31 @@ extension IndexDatabase {
 
     /// The time of a file that is the greatest as the server compares times: by their text, without the offset (Stash 3.1).
     package func lastFileTime(of instance: InstanceNumber) throws -> (text: String, greatestID: Int64)? {
+        try lastTime("SELECT file_id, updated_at FROM file WHERE instance = ?", [instance.rawValue])
+    }
+
+    /// The same of markers.
+    package func lastMarkerTime(of instance: InstanceNumber) throws -> (text: String, greatestID: Int64)? {
+        try lastTime(
+            """
+            SELECT j.value ->> 'id', j.value ->> 'updated_at'
+            FROM member m CROSS JOIN document d USING (place) JOIN json_each(d.json, '$.scene_markers') j
+            WHERE m.instance = ? AND m.kind = ?
+            """, [instance.rawValue, Kind.scene.rawValue])
+    }
+
+    /// The same of rows of an id and a time.
+    private func lastTime(
+        _ rows: String, _ arguments: StatementArguments
+    ) throws -> (text: String, greatestID: Int64)? {
         try pool.read { db in
             // SQLite takes bare columns from the row of the maximum (sqlite.org/lang_select.html).
             let row = try Row.fetchOne(
                 db,
                 sql: """
-                    SELECT updated_at, max(substr(updated_at, 1, 19)),
-                        (SELECT max(file_id) FROM file WHERE instance = :i) AS greatest
-                    FROM file WHERE instance = :i
-                    """, arguments: ["i": instance.rawValue])
-            guard let text: String = row?["updated_at"] else { return nil }
-            return (text, row?["greatest"] ?? 0)
-        }
-    }
-
-    /// The same of markers.
-    package func lastMarkerTime(of instance: InstanceNumber) throws -> (text: String, greatestID: Int64)? {
-        try pool.read { db in
-            let row = try Row.fetchOne(
-                db,
-                sql: """
-                    WITH marker (id, time) AS (
-                        SELECT j.value ->> 'id', j.value ->> 'updated_at'
-                        FROM member m CROSS JOIN document d USING (place) JOIN json_each(d.json, '$.scene_markers') j
-                        WHERE m.instance = ? AND m.kind = ?)
-                    SELECT time, max(substr(time, 1, 19)), (SELECT max(id) FROM marker) AS greatest FROM marker
-                    """, arguments: [instance.rawValue, Kind.scene.rawValue])
+                    WITH timed (id, time) AS (\(rows))
+                    SELECT time, max(substr(time, 1, 19)), (SELECT max(id) FROM timed) AS greatest FROM timed
+                    """, arguments: arguments)
             guard let text: String = row?["time"] else { return nil }
             return (text, row?["greatest"] ?? 0)
         }
@@ -307,21 +296,5 @@ extension IndexDatabase {
     /// fifth of a handful is nothing.
     package static func isTooMuch(_ missing: Int, of total: Int) -> Bool {
         missing > max(5, total / 5) || (missing > 0 && missing == total)
-    }
-
-    // MARK: - What is suspect
-
-    /// The kinds of an instance that seem to be gone to a large part and are kept.
-    package func suspicions(of instance: InstanceNumber) throws -> [Suspicion] {
-        try pool.read { db in
-            try Row.fetchAll(
-                db, sql: "SELECT kind, missing, total, since FROM suspicion WHERE instance = ? ORDER BY kind",
-                arguments: [instance.rawValue]
-            ).compactMap { row in
-                Kind(rawValue: row["kind"]).map {
-                    Suspicion(kind: $0, missing: row["missing"], total: row["total"], since: row["since"])
-                }
-            }
-        }
     }
 }

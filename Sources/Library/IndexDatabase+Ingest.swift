@@ -82,7 +82,7 @@ extension IndexDatabase {
     }
 
     /// Ends a kind: what a pass that read everything did not see is counted as missing, and removed when two such passes
-    /// agree. When too much is missing nothing is removed and that is remembered, unless `force` says that it is true.
+    /// agree. When too much is missing nothing is removed, unless `force` says that it is true.
     /// `seen` are the ids that the server has: only a pass that got all that the server counts may call this.
     package func finish(_ kind: Kind, in pass: SyncPass, seen: Set<Int64>, force: Bool) throws -> DeletionReport {
         try pool.write { db in
@@ -109,26 +109,17 @@ extension IndexDatabase {
             for id in doubted where !missing.contains(id) {
                 try clear.execute(arguments: [pass.instance.rawValue, kind.rawValue, id])
             }
-            try Self.markDirty(
-                missing.union(doubted).map {
-                    EntityRef(instance: pass.instance, kind: kind, id: $0)
-                }, db)
             // A second pass has to agree, or a person where so much is gone that no pass is believed.
             let isTooMuch = Self.isTooMuch(missing.count, of: total)
-            let gone = isTooMuch && force ? missing : missing.intersection(doubted)
+            let gone = isTooMuch ? (force ? missing : []) : missing.intersection(doubted)
+            // What is missing as before is no news.
+            let doubtedNow = seen.isEmpty ? Set(doubted) : missing
+            try Self.markDirty(
+                gone.union(doubtedNow.symmetricDifference(doubted)).map {
+                    EntityRef(instance: pass.instance, kind: kind, id: $0)
+                }, db)
             var report = DeletionReport(missing: missing.count - gone.count)
-            if isTooMuch, !force {
-                report.missing = missing.count
-                report.suspect = true
-                try db.execute(
-                    sql: """
-                        INSERT INTO suspicion (instance, kind, missing, total, since) VALUES (?, ?, ?, ?, ?)
-                        ON CONFLICT DO UPDATE SET missing = excluded.missing, total = excluded.total
-                        """,
-                    arguments: key + [missing.count, total, Int64(Date().timeIntervalSince1970)])
-                return report
-            }
-            try db.execute(sql: "DELETE FROM suspicion WHERE instance = ? AND kind = ?", arguments: key)
+            report.suspect = isTooMuch && !force
             for id in gone { try Self.remove(EntityRef(instance: pass.instance, kind: kind, id: id), db) }
             if !gone.isEmpty { try Self.dropLinks(to: gone, kind, pass.instance, db) }
             report.removed = gone.count
@@ -138,10 +129,8 @@ extension IndexDatabase {
 
     /// Says which things of a kind have no real picture (Stash 4.4: they answer 200 with a default).
     /// Those among `seen` that are not in `ids` have one; of others nothing is said.
-    ///
-    /// - Returns: Whether anything changed.
     package func setPictures(missing ids: Set<Int64>, among seen: Set<Int64>, kind: Kind, instance: InstanceNumber)
-        throws -> Bool
+        throws
     {
         try pool.write { db in
             var changed: [EntityRef] = []
@@ -160,7 +149,6 @@ extension IndexDatabase {
                 if !has { try Self.dropSidecars(ref, [.picture], db) }
             }
             try Self.markDirty(changed, db)
-            return !changed.isEmpty
         }
     }
 
@@ -268,7 +256,7 @@ extension IndexDatabase {
         try pool.write { db in
             let tables = [
                 "member", "file", "stash_id", "edge", "caption", "sidecar", "set_aside", "pass", "complete", "health",
-                "kind_pass", "watermark", "suspicion",
+                "kind_pass", "watermark",
             ]
             for table in tables {
                 try db.execute(sql: "DELETE FROM \(table) WHERE instance = ?", arguments: [instance.rawValue])
@@ -284,6 +272,20 @@ extension IndexDatabase {
 
     /// Of more it is not kept which they are: looking at everything is quicker.
     private static let dirtyLimit = 20_000
+
+    /// Whether the derived tables have not followed all that an instance said: noted with what it said, so that it is known
+    /// whatever ended in between.
+    package func isDerivationDue(for instance: InstanceNumber) throws -> Bool {
+        try pool.read { db in
+            try Bool.fetchOne(
+                db.cachedStatement(
+                    sql: """
+                        SELECT EXISTS (SELECT 1 FROM dirty INDEXED BY sqlite_autoindex_dirty_1 WHERE instance = ?)
+                            OR EXISTS (SELECT 1 FROM complete WHERE instance = ? AND NOT followed)
+                            OR EXISTS (SELECT 1 FROM setting WHERE key = ?)
+                        """), arguments: [instance.rawValue, instance.rawValue, Self.distrust]) ?? true
+        }
+    }
 
     /// Notes that something was changed that derived tables may depend on.
     package static func markDirty(_ refs: [EntityRef], _ db: Database) throws {

@@ -193,13 +193,6 @@ package final class IndexDatabase: Sendable {
             PRIMARY KEY (instance, source)
         ) WITHOUT ROWID;
 
-        -- Kinds of which so much seems to be gone that nothing is removed.
-        CREATE TABLE suspicion (
-            instance INTEGER NOT NULL, kind INTEGER NOT NULL, missing INTEGER NOT NULL, total INTEGER NOT NULL,
-            since INTEGER NOT NULL,
-            PRIMARY KEY (instance, kind)
-        ) WITHOUT ROWID;
-
         -- The last pass over each kind that saw everything its server has. `followed` is whether the derived tables know that there
         -- was one: from then on what has no row is known to be gone.
         CREATE TABLE complete (

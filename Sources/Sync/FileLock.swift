@@ -2,8 +2,6 @@ import Glibc
 import Stash
 
 /// A lock on a file that keeps threads and processes apart (flock(2)); it ends with the value, or with the process.
-///
-/// The file can carry a mark that outlives the process: what was begun under the lock and not brought to its end.
 struct FileLock: ~Copyable {
     private let descriptor: Int32
 
@@ -33,31 +31,10 @@ struct FileLock: ~Copyable {
         }
     }
 
-    private init(descriptor: Int32) {
-        self.descriptor = descriptor
-    }
-
     deinit {
         // A child process between fork and exec has the descriptor, too: closing ours alone would leave it locked (flock(2)).
         flock(descriptor, LOCK_UN)
         close(descriptor)
-    }
-
-    var isMarked: Bool {
-        var status = stat()
-        return fstat(descriptor, &status) == 0 && status.st_size > 0
-    }
-
-    func mark() throws(SyncError) {
-        guard !isMarked else { return }
-        var byte = UInt8(ascii: "!")
-        guard pwrite(descriptor, &byte, 1, 0) == 1 else {
-            throw .local("a lock file cannot be written (\(String(cString: strerror(errno))))")
-        }
-    }
-
-    func unmark() {
-        ftruncate(descriptor, 0)
     }
 }
 

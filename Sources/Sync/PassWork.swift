@@ -8,8 +8,6 @@ struct PassWork {
     private let progress: (SyncProgress) -> Void
     private let derive: () throws -> Void
     private(set) var report: SyncReport
-    /// Rows are stored that the derived tables do not know.
-    private(set) var isUnderived: Bool
     /// Rows of each kind before the pass.
     private(set) var rowsBefore: [Kind: Int] = [:]
     /// When the pass began, in Unix seconds.
@@ -41,7 +39,7 @@ struct PassWork {
 
     init(
         synchroniser: Synchroniser, cancel: Cancellation, progress: @escaping (SyncProgress) -> Void,
-        derive: @escaping () throws -> Void, report: SyncReport, isUnderived: Bool
+        derive: @escaping () throws -> Void, report: SyncReport
     ) {
         self.synchroniser = synchroniser
         self.cancel = cancel
@@ -49,7 +47,6 @@ struct PassWork {
         self.derive = derive
         self.report = report
         startedAt = report.startedAt
-        self.isUnderived = isUnderived
     }
 
     mutating func run(_ kinds: [Kind]) {
@@ -191,7 +188,6 @@ struct PassWork {
         defer {
             (demanded, latestPlay) = (work.demanded, work.latestPlay)
             report.kinds[kind] = stored
-            if stored.changed > 0 { isUnderived = true }
         }
         let (instance, progress) = (instance, progress)
         var reader = KindReader<Row>(
@@ -250,7 +246,6 @@ struct PassWork {
         if isRead, let seen {
             let deletion = try local { try index.finish(kind, in: pass, seen: seen, force: options.force) }
             (found.missing, found.removed, found.isSuspect) = (deletion.missing, deletion.removed, deletion.suspect)
-            if deletion.removed > 0 { isUnderived = true }
         }
         if isRead { try note(kind) }
         report.kinds[kind] = found
@@ -268,8 +263,7 @@ struct PassWork {
         }
         tell(.pictures(kind))
         guard let missing = try idsWithoutPicture(Row.self) else { return }
-        let changed = try local { try index.setPictures(missing: missing, among: seen, kind: kind, instance: instance) }
-        if changed { isUnderived = true }
+        try local { try index.setPictures(missing: missing, among: seen, kind: kind, instance: instance) }
     }
 
     /// nil when it is not certain: what is not in this list would be shown with a placeholder for its picture.
@@ -314,7 +308,6 @@ struct PassWork {
         defer {
             report.sidecars = learnt
             report.sidecarsPending = requests.count - learnt
-            if learnt > 0 { isUnderived = true }
         }
         try probe.learn(requests) { done, total in
             tell(.sidecars, done, total)
@@ -325,9 +318,8 @@ struct PassWork {
     }
 
     private mutating func deriveChanges() throws(SyncError) {
-        guard isUnderived else { return }
+        guard try local({ try index.isDerivationDue(for: instance) }) else { return }
         tell(.deriving)
         try synchroniser.withDeriveLock(cancel, derive)
-        isUnderived = false
     }
 }

@@ -42,8 +42,8 @@ package struct Synchroniser: Sendable {
     /// - Parameters:
     ///   - cancel: Ends the pass soon, also in the middle of a request.
     ///   - progress: Called on this thread, at least once for each page.
-    ///   - derive: Computes the derived tables; called when rows have changed, after the scenes and at the end, by one
-    ///     pass at a time among all that share the lock directory.
+    ///   - derive: Computes the derived tables; called after the scenes and at the end when these have not followed what the
+    ///     instance said, now or before a crash, by one pass at a time among all that share the lock directory.
     /// - Returns: What was done. When another pass over this instance is running, the error is `.busy` and nothing was.
     package func run(
         cancel: Cancellation = Cancellation(), progress: @escaping (SyncProgress) -> Void = { _ in },
@@ -57,13 +57,10 @@ package struct Synchroniser: Sendable {
                 throw .busy
             }
             var work = PassWork(
-                synchroniser: self, cancel: cancel, progress: progress, derive: derive, report: report,
-                isUnderived: lock.isMarked)
-            // Marked until derived: rows that a crash leaves behind look unchanged to the next pass.
-            try lock.mark()
+                synchroniser: self, cancel: cancel, progress: progress, derive: derive, report: report)
             work.run(Self.order)
             report = work.report
-            if !work.isUnderived { lock.unmark() }
+            _ = consume lock
         } catch {
             report.error = error
         }

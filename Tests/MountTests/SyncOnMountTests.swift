@@ -91,6 +91,32 @@ struct SyncOnMountTests {
         }
     }
 
+    @Test func `what was stored and not shown when the daemon was killed is shown by the next one, without its server`()
+        throws
+    {
+        try Lab.with { lab in
+            let server = try lab.startServer("attic") { $0.scenes = 40 }
+            try lab.addInstance("attic")
+            try lab.mount()
+            let name = "Stored And Not Shown.mp4"
+            // So far apart that they are asked for by two questions, of which the second hangs.
+            server.catalogue.edit(.scene, 1) { $0.title = "Stored And Not Shown" }
+            server.catalogue.edit(.scene, 30) { $0.title = "Never Read" }
+            let hanging = server.faults.add(Fault(contains: "ScenePage", skip: 1, action: .hang))
+            let waiting = Promise { try? lab.run(["sync"]) }
+            try #require(eventually { server.faults.count(hanging) > 0 })
+            try lab.endDaemon(SIGKILL)
+            _ = waiting.value()
+            server.stop()
+            let daemon = try Daemon(lab)
+            defer { _ = daemon.end(SIGTERM, seconds: 30) }
+            #expect(
+                eventually {
+                    (try? Lab.isMounted(lab.mountPoint)) == true && (lab.root / "scenes").names.contains(name)
+                })
+        }
+    }
+
     @Test func `a server that takes a minute for every answer keeps no other one waiting`() throws {
         try Lab.with { lab in
             try lab.addAtticAndCellar { $0.overlap = nil }

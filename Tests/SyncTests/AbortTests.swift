@@ -69,11 +69,35 @@ import Testing
         #expect(first.error == .local("the disk is full"))
         #expect(first.changed == 1)
         let derived = rig.derived
+        #expect(try rig.sync(fake.url, as: 2).error == nil)
+        fake.catalogue.edit(.scene, 5) { $0.title = "One more" }
+        fake.faults.add(Fault(contains: "ImageIDs", action: .status(500, "oh")))
+        #expect(try rig.sync(fake.url) { throw SyncError.local("the disk is full") }.changed == 1)
+        fake.faults.removeAll()
+        let again = rig.derived
         let second = try rig.sync(fake.url)
         #expect(second.changed == 0)
-        #expect(rig.derived == derived + 1)
+        #expect(rig.derived == again + 1 && again > derived)
         try rig.sync(fake.url)
-        #expect(rig.derived == derived + 1)
+        #expect(rig.derived == again + 1)
+    }
+
+    @Test func `what is missing is derived when it is missed and when it is gone, and not again and again`() throws {
+        let fake = try start()
+        defer { fake.stop() }
+        let rig = try Rig()
+        try rig.sync(fake.url)
+        let derived = rig.derived
+        fake.catalogue.destroy(.image, [1])
+        for expected in [1, 2, 2] {
+            try rig.sync(fake.url)
+            #expect(rig.derived == derived + expected)
+        }
+        fake.catalogue.destroy(.image, fake.catalogue.ids(.image).dropLast())
+        for _ in 0..<3 {
+            try rig.sync(fake.url)
+            #expect(rig.derived == derived + 3, "so much that it is not believed")
+        }
     }
 
     @Test(arguments: ["SETUP", "NEEDS_MIGRATION"])

@@ -37,6 +37,14 @@ final class Rig: Sendable {
     /// How often the derived tables were asked for.
     var derived: Int { derivations.withLock { $0 } }
 
+    /// Notes, as a derivation does, that derived tables have followed.
+    func followChanges() throws {
+        try index.pool.write { db in
+            try db.execute(
+                sql: "DELETE FROM dirty; DELETE FROM setting WHERE key = ?", arguments: [IndexDatabase.distrust])
+        }
+    }
+
     func countDerivation() { derivations.withLock { $0 += 1 } }
 
     func client(_ url: String, key: String? = nil) throws -> StashClient {
@@ -67,6 +75,7 @@ final class Rig: Sendable {
         return synchroniser.run(cancel: cancel) { [self] in
             countDerivation()
             try derive?()
+            try followChanges()
         }
     }
 

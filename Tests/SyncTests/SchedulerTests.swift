@@ -47,7 +47,11 @@ private final class Reports: Sendable {
             index: rig.index, state: rig.state, lockDirectory: rig.directory, options: Rig.options(),
             schedule: schedule,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            makeClient: { instance in try rig.client(instance.url) }, derive: { rig.countDerivation() },
+            makeClient: { instance in try rig.client(instance.url) },
+            derive: {
+                rig.countDerivation()
+                try rig.followChanges()
+            },
             onReport: { reports.add($0) })
     }
 

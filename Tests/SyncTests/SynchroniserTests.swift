@@ -273,7 +273,7 @@ import Testing
         let second = try rig.sync(fake.url)
         #expect(second.kinds[.scene]?.removed == 2)
         #expect(try rig.ids(.scene) == ids(fake, .scene))
-        #expect(rig.derived == derived + 1)
+        #expect(rig.derived == derived + 2, "what is missing may have been replaced already")
     }
 
     @Test func `more than a fifth is suspect until somebody insists`() throws {
