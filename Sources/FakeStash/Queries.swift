@@ -124,6 +124,9 @@ enum Queries {
             all = all.filter { test.accepts($0.0.updated ?? $0.1.created) }
         }
         all.sort { $0.0.id < $1.0.id }
+        if call.arguments["filter"]?["sort"]?.text == "updated_at" {
+            all.sort { ($0.0.updated ?? $0.1.created).wall < ($1.0.updated ?? $1.1.created).wall }
+        }
         let page = slice(all, call.arguments["filter"])
         return .node(
             .record(

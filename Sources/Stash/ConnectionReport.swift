@@ -136,7 +136,7 @@ package func testConnection(
         guard description.status == .ready else {
             return ConnectionReport(.notSetUp(description.status), address: access.address)
         }
-        let counts = try client.newest(cancel: cancel).mapValues(\.count)
+        let counts = try client.newest(cancel: cancel).kinds.mapValues(\.count)
         return ConnectionReport(.ok(description, counts: counts), address: access.address)
     } catch .unauthorised(.keyRejected) {
         // A wrong key and a key where there is none are answered alike; only asking without a key tells them apart.

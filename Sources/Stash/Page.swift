@@ -127,3 +127,10 @@ package struct KindState: Sendable, Hashable {
     package var count: Int64
     package var newest: IDRow?
 }
+
+/// What one small question tells of everything that a server has.
+package struct CatalogueState: Sendable, Hashable {
+    package var kinds: [WireKind: KindState] = [:]
+    /// Markers change without their scenes (Stash 3.2).
+    package var marker: IDRow?
+}

@@ -98,15 +98,18 @@ package struct Queries: Sendable {
         return Document(name: "Markers", text: text, field: "findSceneMarkers", list: "scene_markers")
     }
 
-    /// Of every kind the number and the row that comes first in an order, such as the one that was changed last: seven cheap finds in one document (Stash 3.3).
+    /// Of every kind the number and the row that comes first in an order, such as the one that was changed last, and such a marker:
+    /// eight cheap finds in one document (Stash 3.3).
     var newest: Document {
         let finds = WireKind.allCases.map { kind in
             let names = names(of: kind)
             return "  \(kind.rawValue): \(names.query)(filter: $filter) { count \(names.list) { id updated_at } }\n"
         }
+        // Without their number: which of them are gone is found by listing all, and not by what this question leads to.
+        let markers = "  markers: findSceneMarkers(filter: $filter) { scene_markers { id updated_at } }\n"
         return Document(
-            name: "Newest", text: "query Newest($filter: FindFilterType) {\n" + finds.joined() + "}\n", field: "",
-            list: "")
+            name: "Newest", text: "query Newest($filter: FindFilterType) {\n" + finds.joined() + markers + "}\n",
+            field: "", list: "")
     }
 
     /// The folders that the server's owner has put into the library. Nothing else of the configuration is asked for:

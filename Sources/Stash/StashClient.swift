@@ -146,24 +146,28 @@ extension StashClient {
         case made
     }
 
-    /// Of every kind how many there are and which was changed or made last, in one question: whether anything is new.
+    /// Of every kind how many there are and which was changed or made last, and which marker was, in one question: whether
+    /// anything is new.
     package func newest(
         _ newest: Newest = .changed, cancel: Cancellation = Cancellation()
-    ) throws(StashError) -> [WireKind: KindState] {
+    ) throws(StashError) -> CatalogueState {
         let document = try queries(cancel).newest
         let sort: JSONValue = newest == .changed ? "updated_at" : "id"
         let filter: JSONObject = ["per_page": .integer(1), "sort": sort, "direction": "DESC"]
         let data = try ask(document.text, ["filter": .object(filter)], cancel)
-        var states: [WireKind: KindState] = [:]
+        func first(_ found: JSONObject) -> IDRow? {
+            let row = found.members.first { $0.value.array != nil }?.value.array?.first?.object
+            return RowReader.id(row?["id"]).map { IDRow(id: $0, updatedAt: row?["updated_at"]?.string ?? "") }
+        }
+        guard let markers = data["markers"]?.object else { throw Self.shapeless(document) }
+        var state = CatalogueState(marker: first(markers))
         for kind in WireKind.allCases {
             guard let found = data[kind.rawValue]?.object, let count = found["count"]?.int64 else {
                 throw Self.shapeless(document)
             }
-            let row = found.members.first { $0.value.array != nil }?.value.array?.first?.object
-            let newest = RowReader.id(row?["id"]).map { IDRow(id: $0, updatedAt: row?["updated_at"]?.string ?? "") }
-            states[kind] = KindState(count: count, newest: newest)
+            state.kinds[kind] = KindState(count: count, newest: first(found))
         }
-        return states
+        return state
     }
 
     /// The server's paths of the folders that its library is made of: the roots of its own folder tree.

@@ -22,8 +22,9 @@ extension PassWork {
     mutating func takeStock() throws(SyncError) {
         do throws(SyncError) {
             // In this order: whatever has one of these ids was written before the newest time is read.
-            made = try asked { (client, cancel) throws(StashError) in try client.newest(.made, cancel: cancel) }
+            made = try asked { (client, cancel) throws(StashError) in try client.newest(.made, cancel: cancel) }.kinds
             newest = try asked { (client, cancel) throws(StashError) in try client.newest(.changed, cancel: cancel) }
+                .kinds
         } catch .server(let error, _) where error.concernsRows {
             // One damaged row: the marks stay where they are, which only costs time.
             (made, newest) = ([:], [:])

@@ -123,7 +123,7 @@ final class SyncWorker: Sendable {
 
     private func work() {
         // What the server's newest rows were before the last pass that got through everything.
-        var known: [WireKind: KindState]?
+        var known: CatalogueState?
         if let health = status.health { tell(.health(health)) }
         while let job = next() {
             switch job {
@@ -167,13 +167,13 @@ final class SyncWorker: Sendable {
         }
     }
 
-    private func newest(_ instance: Instance, _ cancellation: Cancellation) throws -> [WireKind: KindState] {
+    private func newest(_ instance: Instance, _ cancellation: Cancellation) throws -> CatalogueState {
         try surroundings.makeClient(instance).newest(cancel: cancellation)
     }
 
     /// Asks whether anything is new since the last pass.
     private func look(
-        _ instance: Instance, known: inout [WireKind: KindState]?, _ cancellation: Cancellation
+        _ instance: Instance, known: inout CatalogueState?, _ cancellation: Cancellation
     ) -> Agenda.Look {
         do {
             let found = try newest(instance, cancellation)

@@ -143,6 +143,33 @@ private final class Reports: Sendable {
         }
     }
 
+    @Test(arguments: [Generation.v22, .v30])
+    func `a marker that is changed is noticed by the small question`(generation: Generation) async throws {
+        var configuration = FakeStash.Configuration()
+        configuration.generation = generation
+        let fake = try FakeStash.start(configuration)
+        defer { fake.stop() }
+        let catalogue = fake.catalogue
+        catalogue.setClock(1_764_000_000)
+        catalogue.addMarker(scene: 3, title: "Before", seconds: 3, primaryTag: 1)
+        try await onThread {
+            let (rig, reports) = (try Rig(), Reports())
+            var schedule = SyncSchedule()
+            schedule.probeInterval = .milliseconds(20)
+            schedule.newsDelay = .zero
+            schedule.shortestRest = .zero
+            let scheduler = self.scheduler(rig, reports, schedule)
+            defer { scheduler.stop() }
+            scheduler.update([self.instance(1, fake.url)])
+            reports.wait { _ in reports.count(1) == 1 }
+            catalogue.setClock(1_764_000_100)
+            catalogue.renameMarker(scene: 3, title: "After")
+            reports.wait { _ in reports.count(1) == 2 }
+            #expect(reports.all.last?.occasion == .news)
+            #expect(try rig.ids(.scene, where: "json LIKE '%\"After\"%'") == [3])
+        }
+    }
+
     @Test func `derivations of several passes never overlap`() async throws {
         let fakes = try (0..<3).map { _ in try FakeStash.start() }
         defer { for fake in fakes { fake.stop() } }
