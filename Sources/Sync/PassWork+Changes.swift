@@ -205,19 +205,11 @@ extension PassWork {
             return
         }
         let since = time.wallClock(earlierBy: 60 + max(0, time.unixSeconds - startedAt))
-        var after: Int64 = 0
         do throws(SyncError) {
-            while true {
-                let request = PageRequest(.afterID(after), limit: options.idPageSize, playedSince: since)
-                let page = try asked { (client, cancel) throws(StashError) in
-                    try client.ids(.scene, request, cancel: cancel)
-                }
-                demanded[.scene, default: []].formUnion(page.rows.map(\.id))
-                guard page.received == options.idPageSize, let last = page.lastID, last > after else { return }
-                after = last
-            }
+            let played = try ids(.scene, PageRequest(.afterID(0), limit: options.idPageSize, playedSince: since))
+            demanded[.scene, default: []].formUnion(played)
         } catch .server(let error, _) where error.concernsRows {
-            return
+            arePlaysUnknown = true
         }
     }
 
@@ -276,6 +268,8 @@ extension PassWork {
         }
         if let markerMark { try local { try index.setWatermark(markerMark, .markers, of: instance) } }
         if let fileMark { try local { try index.setWatermark(fileMark, .files, of: instance) } }
+        // A scene that was read for another reason may have been played after those that could not be listed.
+        guard !arePlaysUnknown else { return }
         let former = try local { try index.watermark(.plays, of: instance) }
         let played = latestPlay.flatMap { $0.unixSeconds > former?.modified ?? 0 ? $0 : nil }
         guard former == nil || played != nil else { return }
@@ -299,17 +293,7 @@ extension PassWork {
             let ref = EntityRef(instance: instance, kind: .gallery, id: gallery.id)
             let scenes = try local { try index.carriers(.scene, of: [ref], instance: instance) }
             try demand(.scene, scenes.symmetricDifference(gallery.sceneIDs))
-            var images: Set<Int64> = []
-            var after: Int64 = 0
-            while true {
-                let request = PageRequest(.afterID(after), limit: options.idPageSize, gallery: gallery.id)
-                let page = try asked { (client, cancel) throws(StashError) in
-                    try client.ids(.image, request, cancel: cancel)
-                }
-                images.formUnion(page.rows.map(\.id))
-                guard page.received == options.idPageSize, let last = page.lastID, last > after else { break }
-                after = last
-            }
+            let images = try ids(.image, PageRequest(.afterID(0), limit: options.idPageSize, gallery: gallery.id))
             let known = try local { try index.carriers(.image, of: [ref], instance: instance) }
             try demand(.image, known.symmetricDifference(images))
         }
@@ -319,6 +303,22 @@ extension PassWork {
     private mutating func demand(_ kind: Kind, _ ids: Set<Int64>) throws(SyncError) {
         demanded[kind, default: []].formUnion(ids)
         try local { try index.markStale(ids, kind: kind, instance: instance) }
+    }
+
+    /// The ids of all that match, page by page from the first one on.
+    private func ids(_ kind: WireKind, _ first: PageRequest) throws(SyncError) -> Set<Int64> {
+        var request = first
+        var found: Set<Int64> = []
+        var after: Int64 = 0
+        while true {
+            let page = try asked { (client, cancel) throws(StashError) in
+                try client.ids(kind, request, cancel: cancel)
+            }
+            found.formUnion(page.rows.lazy.map(\.id))
+            guard page.received == request.limit, let last = page.lastID, last > after else { return found }
+            after = last
+            request.position = .afterID(after)
+        }
     }
 
     private func asked<Answer>(

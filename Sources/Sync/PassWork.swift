@@ -25,6 +25,8 @@ struct PassWork {
     var fileMark: Watermark?
     var markerMark: Watermark?
     var latestPlay: WireTime?
+    /// Which scenes were played could not be asked.
+    var arePlaysUnknown = false
     /// Every kind was read whole so far.
     private(set) var isFull = true
 

@@ -185,6 +185,22 @@ import Testing
         }
     }
 
+    @Test func `plays that could not be listed are not taken for read because a later one was`() throws {
+        let fake = try start()
+        defer { fake.stop() }
+        let rig = try Rig()
+        try rig.sync(fake.url)
+        fake.catalogue.editSilently(.scene, 3) { $0.playHistory.append(1_790_000_000) }
+        fake.catalogue.setClock(1_790_010_000)
+        fake.catalogue.edit(.scene, 20) { $0.playHistory.append(1_790_010_000) }
+        let listing = fake.faults.add(
+            Fault(contains: #""last_played_at":{"#, times: 1, action: .graphQLError("database is locked")))
+        #expect(try rig.sync(fake.url, options: options(.incremental)).error == nil)
+        #expect(fake.faults.count(listing) == 1)
+        #expect(try rig.sync(fake.url, options: options(.incremental)).changed == 1)
+        try expectFresh(rig, fake)
+    }
+
     @Test func `too much that is missing is kept, remembered, and no longer suspect when it is back`() throws {
         let fake = try start()
         defer { fake.stop() }
