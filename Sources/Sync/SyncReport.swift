@@ -128,7 +128,7 @@ package struct SyncOptions: Sendable {
     /// Rows of a page. Scenes carry eight relations each, one query a row and relation at the server; images few; the
     /// other kinds are small (Stash 7 and 10).
     package var pageSizes: [Kind: Int] = [
-        .scene: 500, .image: 2000, .gallery: 1000, .performer: 1000, .studio: 1000, .tag: 1000, .group: 1000,
+        .scene: 500, .image: 1000, .gallery: 1000, .performer: 1000, .studio: 1000, .tag: 1000, .group: 1000,
     ]
     /// Ids of a page of a sweep (Stash 7).
     package var idPageSize = 5000
