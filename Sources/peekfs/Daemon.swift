@@ -94,8 +94,8 @@ final class Daemon: Sendable {
             onReport: { [servers] report in
                 metrics.note(report, of: servers.name(report.instance))
                 catalogueGuard.note(report)
-                // What a pass took for its pages and caches, malloc would keep for the next one (malloc_trim(3)).
-                malloc_trim(0)
+                // A pass takes a lot for its pages and caches, and the next one is not soon.
+                Memory.trim()
             })
 
         let measured = DaemonMetrics.Sources(

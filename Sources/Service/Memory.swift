@@ -1,0 +1,12 @@
+internal import Glibc
+
+/// What the process has of the system's memory.
+package enum Memory {
+    /// Gives the system what is free: malloc keeps it for the next time, which for a daemon may be in an hour (malloc_trim(3)). Looked up
+    /// by its name, because Swift's module of glibc leaves malloc.h out.
+    package static func trim() { _ = trimming?(0) }
+
+    private typealias Trim = @convention(c) (Int) -> Int32
+
+    private static let trimming = dlsym(nil, "malloc_trim").map { unsafeBitCast($0, to: Trim.self) }
+}
