@@ -43,10 +43,11 @@ package struct Derivation {
         configuration.prepareDatabase { db in
             try db.execute(sql: "ATTACH DATABASE ? AS state", arguments: [statePath])
             try db.execute(sql: "PRAGMA main.synchronous = NORMAL; PRAGMA state.synchronous = FULL")
-            // Names come in the order of things, and go to random places.
+            // Names come in the order of things, and go to random places. What is sorted takes as much again, each time
+            // (sqlite.org/pragma.html#pragma_cache_size, and the sorter's use of it).
             try db.execute(
                 sql: """
-                    PRAGMA main.cache_size = -65536; PRAGMA state.cache_size = -16384; PRAGMA temp.cache_size = -16384
+                    PRAGMA main.cache_size = -32768; PRAGMA state.cache_size = -16384; PRAGMA temp.cache_size = -16384
                     """)
         }
         let queue = try DatabaseQueue(path: index.path, configuration: configuration)

@@ -90,11 +90,15 @@ final class Daemon: Sendable {
             index: index, state: workplace.state, lockDirectory: settings.locations.cache, options: options,
             schedule: settings.schedule, logger: logger,
             makeClient: { [servers] in try servers.client(of: $0) },
-            derive: { [derivation] in try derivation.run() },
+            derive: { [derivation] in
+                // It takes a lot for its caches, as the pages before it did.
+                Memory.trim()
+                defer { Memory.trim() }
+                try derivation.run()
+            },
             onReport: { [servers] report in
                 metrics.note(report, of: servers.name(report.instance))
                 catalogueGuard.note(report)
-                // A pass takes a lot for its pages and caches, and the next one is not soon.
                 Memory.trim()
             })
 

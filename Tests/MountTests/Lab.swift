@@ -274,7 +274,8 @@ final class Daemon: Sendable {
 
     /// Waits until an instance was synced that often since the daemon started.
     func waitForSync(of name: String, times: Int = 1) -> Bool {
-        eventually(seconds: 60) { log.components(separatedBy: "synced \(name): ").count > times }
+        // Forty thousand images take a busy machine, without optimisation, more than a minute.
+        eventually(seconds: 240) { log.components(separatedBy: "synced \(name): ").count > times }
     }
 
     /// Sends a signal and waits for the end; the exit status, the signal's number below zero, or nil when it goes on.

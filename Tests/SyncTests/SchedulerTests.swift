@@ -166,7 +166,9 @@ private final class Reports: Sendable {
             catalogue.renameMarker(scene: 3, title: "After")
             reports.wait { _ in reports.count(1) == 2 }
             #expect(reports.all.last?.occasion == .news)
-            #expect(try rig.ids(.scene, where: "json LIKE '%\"After\"%'") == [3])
+            #expect(
+                try rig.ids(.scene, where: "place IN (SELECT place FROM document WHERE json LIKE '%\"After\"%')") == [3]
+            )
         }
     }
 
