@@ -48,7 +48,7 @@ extension LearnedMedia {
     /// The same, held against what the index knows of the file.
     func compared(with file: Replica) -> LearnedMedia {
         LearnedMedia(
-            size: size, version: version, isIndexed: file.isProven(size: size, lastModified: lastModified),
+            size: size, version: version, isIndexed: isFile(size: file.source.size, modified: file.modified),
             lastModified: lastModified)
     }
 

@@ -20,11 +20,7 @@ package struct Replica: Sendable {
     /// Whether what a server serves is what the index knows of it. A fingerprint says nothing of a file that was replaced
     /// after it was taken; the time of its last change tells, which Stash sends as Last-Modified (Stash 4.1, F and I).
     func isProven(by version: Validator) -> Bool {
-        isProven(size: version.total, lastModified: version.lastModified)
-    }
-
-    func isProven(size: Int64, lastModified: String?) -> Bool {
-        size == source.size && lastModified == Self.httpDate(modified)
+        LearnedMedia(version).isFile(size: source.size, modified: modified)
     }
 
     /// RFC 9110 section 5.6.7.
