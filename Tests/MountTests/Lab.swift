@@ -19,13 +19,15 @@ final class Lab: Sendable {
     private struct State: Sendable {
         var servers: [String: FakeStash] = [:]
         var daemon: Daemon?
+        var isOverdue = false
     }
 
     /// The mount of the suite that runs.
     @TaskLocal static var current: Lab?
 
-    /// Longer than any test may take: whatever still waits for the mount then gets an error from the kernel.
-    private static let watchdogSeconds = 175.0
+    /// Less than the time limit of the suites, which does not end a system call: whatever still waits for the mount then gets an
+    /// error from the kernel.
+    private static let watchdogSeconds = 330.0
 
     /// Everything of this lab is below; removed with it.
     let directory: String
@@ -42,7 +44,9 @@ final class Lab: Sendable {
         guard chmod(directory, 0o711) == 0 else { throw Failure(directory) }
         guard mkdir(mountPoint, 0o755) == 0 else { throw Failure(mountPoint) }
         Thread.detachNewThread { [isOver, weak self] in
-            if isOver.wait(timeout: .now() + Self.watchdogSeconds) == .timedOut { self?.killDaemon() }
+            guard isOver.wait(timeout: .now() + Self.watchdogSeconds) == .timedOut, let self else { return }
+            state.change { $0.isOverdue = true }
+            killDaemon()
         }
     }
 
@@ -238,6 +242,9 @@ final class Lab: Sendable {
     /// Ends everything, whatever state it is in.
     func tearDown() {
         isOver.signal()
+        if state.value.isOverdue {
+            Issue.record("after \(Self.watchdogSeconds) seconds the test was not over, and its daemon was killed")
+        }
         if let daemon = state.value.daemon, let signal = daemon.end(SIGTERM, seconds: 20),
             [-SIGILL, -SIGTRAP, -SIGABRT, -SIGSEGV, -SIGBUS].contains(signal)
         {
