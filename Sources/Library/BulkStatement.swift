@@ -54,7 +54,12 @@ struct BulkStatement {
         }
 
         func text(_ column: Int32) -> String? {
-            sqlite3_column_text(statement, column).map { String(cString: $0) }
+            // First the text and then its length (sqlite3_column_bytes): a title may have a NUL in it.
+            sqlite3_column_text(statement, column).map { text in
+                String(
+                    decoding: UnsafeBufferPointer(start: text, count: Int(sqlite3_column_bytes(statement, column))),
+                    as: UTF8.self)
+            }
         }
     }
 

@@ -154,6 +154,16 @@ import Testing
         #expect(try rig.ids(.scene, where: "title = 'Another title'") == [5])
     }
 
+    @Test func `a title with a NUL in it is a change once`() throws {
+        let fake = try start()
+        defer { fake.stop() }
+        let rig = try Rig()
+        try rig.sync(fake.url)
+        fake.catalogue.edit(.scene, 5) { $0.title = "Another\0title" }
+        #expect(try rig.sync(fake.url).changed == 1)
+        #expect(try rig.sync(fake.url).changed == 0)
+    }
+
     @Test func `a caption that the server cannot find and a server without ranges are no obstacle`() throws {
         let fake = try start()
         defer { fake.stop() }
