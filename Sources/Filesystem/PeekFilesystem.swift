@@ -35,7 +35,11 @@ package final class PeekFilesystem: FileSystem {
         attributes = ExtendedAttributes(catalogue: catalogue)
         tree = Tree(
             catalogue: catalogue, began: Int64(time(nil)), sizes: LearnedSizes(),
-            down: { Set(media.down.map { InstanceNumber($0) }) })
+            down: { Set(media.down.map { InstanceNumber($0) }) },
+            isReplaced: { [editions] entry in
+                let learned = editions.content(.media(entry.number))?.learned
+                return learned?.isFile(size: entry.size, modified: entry.modified) == false
+            })
     }
 
     /// To be called when the index or the instances changed: files that have another version now are others to the kernel, and

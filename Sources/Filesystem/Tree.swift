@@ -11,6 +11,8 @@ struct Tree: Sendable {
     let sizes: LearnedSizes
     /// The servers whose files cannot be read now.
     let down: @Sendable () -> Set<InstanceNumber>
+    /// Whether a file's server was seen to have another one there than the index knows.
+    let isReplaced: @Sendable (MediaEntry) -> Bool
 
     static let readmeName = "README.txt"
     static let pictureName = "folder.jpg"
@@ -171,7 +173,7 @@ struct Tree: Sendable {
     private func substitute(for node: Node) -> MediaEntry? {
         guard node.scope == .merged else { return nil }
         let down = down()
-        return down.isEmpty ? nil : try? catalogue.substitute(for: node.member, without: down)
+        return down.isEmpty ? nil : try? catalogue.substitute(for: node.member, without: down, isReplaced: isReplaced)
     }
 
     func entry(_ folder: Folder, in instance: InstanceNumber) throws -> Entry {

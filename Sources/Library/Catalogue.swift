@@ -229,7 +229,12 @@ package final class Catalogue: Sendable {
 
     /// The file of the first other member of the entity, in priority order, whose server is none of these, when the
     /// member's own server is one of them; nil also when an equal file can be read in place of the member's.
-    package func substitute(for member: NodeNumber, without down: Set<InstanceNumber>) throws -> MediaEntry? {
+    ///
+    /// `isReplaced` tells of the member's file whether its server was seen to have put another one in its place, which is equal
+    /// to none that the index knows.
+    package func substitute(
+        for member: NodeNumber, without down: Set<InstanceNumber>, isReplaced: (MediaEntry) -> Bool = { _ in false }
+    ) throws -> MediaEntry? {
         guard let own = try media(member), down.contains(own.ref.instance) else { return nil }
         let others = try read { db in
             try Row.fetchAll(
@@ -241,6 +246,7 @@ package final class Catalogue: Sendable {
             ).compactMap(Self.media)
         }
         guard let first = others.first(where: { !down.contains($0.ref.instance) }) else { return nil }
+        guard !isReplaced(own) else { return first }
         return try equals(of: member).contains { !down.contains($0.ref.instance) } ? nil : first
     }
 

@@ -88,6 +88,9 @@ struct FailoverTests {
             let code = errnoOf { rest = try Path.read(descriptor, at: 11_000_000) }
             let isMixed = code == nil && !rest.elementsEqual(new.dropFirst(11_000_000))
             #expect(!isMixed, "the rest is that of another file")
+            // Who opens it anew has the other server's file, which is another one.
+            let old = try #require(lab.server("cellar").content(.scene, 1)).all
+            #expect(eventually(seconds: 40) { (try? path.read()) == old })
         }
     }
 
