@@ -72,7 +72,7 @@ enum Disk {
         var first = 0
         while first < list.count {
             let count = list[first...].withUnsafeBufferPointer {
-                pwritev(descriptor, $0.baseAddress, Int32($0.count), place)
+                cxxhash_write_through(descriptor, $0.baseAddress, Int32($0.count), place)
             }
             guard count > 0 else {
                 if count < 0, errno == EINTR { continue }
