@@ -90,12 +90,8 @@ final class Daemon: Sendable {
             index: index, state: workplace.state, lockDirectory: settings.locations.cache, options: options,
             schedule: settings.schedule, logger: logger,
             makeClient: { [servers] in try servers.client(of: $0) },
-            derive: { [derivation] in
-                // It takes a lot for its caches, as the pages before it did.
-                Memory.trim()
-                defer { Memory.trim() }
-                try derivation.run()
-            },
+            // It takes a lot for its caches, again and again, as the pages before it did.
+            derive: { [derivation] in try Memory.trimming { try derivation.run() } },
             onReport: { [servers] report in
                 metrics.note(report, of: servers.name(report.instance))
                 catalogueGuard.note(report)
