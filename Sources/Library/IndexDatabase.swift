@@ -34,8 +34,8 @@ package final class IndexDatabase: Sendable {
     private static func open(_ path: String, _ libraryID: UUID) throws -> DatabasePool? {
         Files.createPrivate(path)
         var configuration = Configuration()
-        // A derivation of everything writes for minutes where there are a million things; other instances' pages wait.
-        configuration.busyMode = .timeout(900)
+        // A derivation of everything writes for a quarter of an hour where there are two million things; other instances' pages wait.
+        configuration.busyMode = .timeout(3600)
         // As many as there are threads that answer the kernel: a long listing keeps no `stat` waiting.
         configuration.maximumReaderCount = 16
         configuration.prepareDatabase { db in

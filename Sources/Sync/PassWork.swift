@@ -320,8 +320,12 @@ struct PassWork {
     }
 
     private mutating func deriveChanges() throws(SyncError) {
+        let (index, instance, derive) = (index, instance, derive)
         guard try local({ try index.isDerivationDue(for: instance) }) else { return }
         tell(.deriving)
-        try synchroniser.withDeriveLock(cancel, derive)
+        try synchroniser.withDeriveLock(cancel) {
+            // Another instance's may have followed this one's rows while this one waited.
+            if try index.isDerivationDue(for: instance) { try derive() }
+        }
     }
 }
