@@ -26,13 +26,13 @@ class Library:
         shutil.rmtree(self.place / "cache" / "blocks", ignore_errors=True)
 
     @contextlib.contextmanager
-    def mounted(self, keeps_media=False, is_quiet=True):
+    def mounted(self, *options, keeps_media=False, is_quiet=True):
         """Yields (directory, process). The pass over the server that every start makes is over, unless nobody minds."""
         if not keeps_media:
             self.forget_media()
         place, log = self.work.fresh("mnt"), self.place / "log"
         log.unlink(missing_ok=True)
-        words = [self.program, "mount", place, "--log-level", "info"]
+        words = [self.program, "mount", place, "--log-level", "info", *options]
         with mounted(words, place, log, self.environment) as child:
             if is_quiet:
                 wait_until(lambda: "synced bench" in log.read_text(), f"the first pass (see {log})", 600, child)
@@ -45,8 +45,8 @@ class Library:
         return [place / "scenes" / name for name in names]
 
     @contextlib.contextmanager
-    def file(self, **options):
-        with self.mounted(**options) as (place, _):
+    def file(self, *options):
+        with self.mounted(*options) as (place, _):
             yield self.scenes(place)[0]
 
 

@@ -115,7 +115,7 @@ def scale(work, options):
             "--studios", 300, "--tags", 1000, "--galleries", 1000, "--groups", 200, "--no-transcodes", *SMALL)
         home.peekfs("instance", "add", name, server.url)
 
-    half = (options.scenes / 500 + options.images / 2000) / 2
+    half = (options.scenes / 500 + options.images / 1000) / 2
     home.mount()
     bystander = Bystander(home.mnt)
     bystander.start()
@@ -135,7 +135,7 @@ def scale(work, options):
     say(f"beside it: {bystander.stop()}")
     for server in home.servers:
         after = pages(server)
-        wanted = options.scenes / 500 + options.images / 2000
+        wanted = options.scenes / 500 + options.images / 1000
         say(f"{server.name}: {before[server.name]} pages before, {after - before[server.name]} after, {wanted:.0f} in all")
         if after > wanted * 1.05 + 8:
             raise Failure(f"{server.name} was asked for pages that were there")
