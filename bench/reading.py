@@ -1,7 +1,6 @@
 """The rows about bytes."""
 import contextlib
 import itertools
-import mmap
 
 from .contestants import Library, curl, drop_page_cache, drop_pages, passthrough, peers
 from .origin import ONLY_SCENES, copy, fake_stash, nginx
@@ -21,18 +20,7 @@ def linked(milliseconds, megabits, *more):
     return ["--latency-ms", milliseconds, "--total-bandwidth", megabits * MEGABYTE // 8, *more]
 
 
-def have_memory(count):
-    """Has a virtual machine get memory from its host, which may have taken back what was free: who uses it first pays that, and
-    who copies most pays most."""
-    with open("/proc/meminfo") as file:
-        available = {line.split(":")[0]: int(line.split()[1]) << 10 for line in file}["MemAvailable"]
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
-    mmap.mmap(-1, min(count, available // 2), flags=flags).close()
-
-
 def speed(path):
-    # What is read, what a cache keeps of it, and some more.
-    have_memory(3 << 30)
     # Long enough for all but the very slow, of whom a part is enough.
     answer = probe("read", path, 20)
     return answer["bytes"] / answer["seconds"] / MEGABYTE
