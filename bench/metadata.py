@@ -12,7 +12,7 @@ from .origin import ONLY_SCENES, fake_stash
 from .reading import sized
 from .report import Row
 from .runs import apart, interleaved
-from .work import PROBE, probe, running
+from .work import PROBE, probe, running, timed
 
 SMALL = ["--smallest", 1_000_000, "--largest", 9_000_000]
 
@@ -148,14 +148,9 @@ def large(bench):
         before = len(pages(origin))
         library("sync")
         news = pages(origin)[before:]
-
-        def synced():
-            started = time.monotonic()
-            library("sync")
-            return time.monotonic() - started
-
         idle = interleaved(bench.runs, {
-            "PeekFS": synced, "the same questions asked, answers thrown away": lambda: discarding(origin, news)})
+            "PeekFS": lambda: timed(lambda: library("sync")),
+            "the same questions asked, answers thrown away": lambda: discarding(origin, news)})
         fetched = [discarding(origin, whole) for _ in range(bench.runs)]
     yield Row("sync", f"first sync of {scenes:,} scenes", "≤ 1.3 × fetching the same pages", "s",
               {"PeekFS": [first], "the same pages fetched and thrown away": fetched},

@@ -15,7 +15,7 @@ import time
 
 from .household import Household
 from .metadata import memory_of
-from .work import Failure, Work, run, say, wait_until
+from .work import Failure, Work, run, say, timed, wait_until
 
 PATIENCE = 7200
 SMALL = ["--smallest", 1_000_000, "--largest", 9_000_000]
@@ -61,12 +61,6 @@ def waits(seconds):
     ordered = sorted(seconds)
     p99 = ordered[int(len(ordered) * 0.99) - 1]
     return f"{len(ordered)}, p99 {p99 * 1000:.1f} ms, longest {ordered[-1] * 1000:.0f} ms"
-
-
-def timed(body):
-    started = time.monotonic()
-    body()
-    return time.monotonic() - started
 
 
 def pages(server):
@@ -115,12 +109,12 @@ def scale(work, options):
             "--studios", 300, "--tags", 1000, "--galleries", 1000, "--groups", 200, "--no-transcodes", *SMALL)
         home.peekfs("instance", "add", name, server.url)
 
-    half = (options.scenes / 500 + options.images / 1000) / 2
+    wanted = options.scenes / 500 + options.images / 1000
     home.mount()
     bystander = Bystander(home.mnt)
     bystander.start()
     started = time.monotonic()
-    seen(lambda: all(pages(server) > half for server in home.servers), "half of the pages", home.daemon)
+    seen(lambda: all(pages(server) > wanted / 2 for server in home.servers), "half of the pages", home.daemon)
     say(f"half of the pages: {time.monotonic() - started:.1f} s; {memory(home)}")
     home.kill()
     before = {server.name: pages(server) for server in home.servers}
@@ -135,7 +129,6 @@ def scale(work, options):
     say(f"beside it: {bystander.stop()}")
     for server in home.servers:
         after = pages(server)
-        wanted = options.scenes / 500 + options.images / 1000
         say(f"{server.name}: {before[server.name]} pages before, {after - before[server.name]} after, {wanted:.0f} in all")
         if after > wanted * 1.05 + 8:
             raise Failure(f"{server.name} was asked for pages that were there")

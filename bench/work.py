@@ -33,6 +33,13 @@ class Work(contextlib.ExitStack):
         return pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.directory))
 
 
+def timed(body):
+    """Seconds that it takes."""
+    started = time.monotonic()
+    body()
+    return time.monotonic() - started
+
+
 def say(text):
     print(f"bench: {text}", file=sys.stderr, flush=True)
 

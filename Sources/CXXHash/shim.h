@@ -31,7 +31,7 @@ static inline int cxxhash_write_errors(int descriptor, off_t offset) {
 
 // pwritev(2) of what is not read again soon: it goes to the disk at once, and leaves the page cache when it is there. That is
 // RWF_DONTCACHE (0x80) of Linux 6.14, where the file system has it; otherwise the pages stay.
-static inline ssize_t cxxhash_write_through(int descriptor, const struct iovec *pieces, int count, off_t offset) {
+static inline ssize_t cxxhash_write_uncached(int descriptor, const struct iovec *pieces, int count, off_t offset) {
     ssize_t written = pwritev2(descriptor, pieces, count, offset, 0x80);
     return written >= 0 || errno != EOPNOTSUPP ? written : pwritev2(descriptor, pieces, count, offset, 0);
 }

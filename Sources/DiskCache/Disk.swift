@@ -64,15 +64,15 @@ enum Disk {
         return 0
     }
 
-    /// Writes pieces one behind the other, 1,024 at most (`UIO_MAXIOV`, which is what Linux takes at once); 0, or the number of the
-    /// error.
+    /// Writes pieces one behind the other, 1,024 at most (`UIO_MAXIOV`, which is what Linux takes at once), and has the page cache keep
+    /// none of them where that can be; 0, or the number of the error.
     static func write(_ descriptor: Int32, _ pieces: [UnsafeRawBufferPointer], at offset: Int64) -> Int32 {
         var list = pieces.map { iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count) }
         var place = off_t(offset)
         var first = 0
         while first < list.count {
             let count = list[first...].withUnsafeBufferPointer {
-                cxxhash_write_through(descriptor, $0.baseAddress, Int32($0.count), place)
+                cxxhash_write_uncached(descriptor, $0.baseAddress, Int32($0.count), place)
             }
             guard count > 0 else {
                 if count < 0, errno == EINTR { continue }

@@ -233,7 +233,7 @@ package final class Catalogue: Sendable {
     /// `isReplaced` tells of the member's file whether its server was seen to have put another one in its place, which is equal
     /// to none that the index knows.
     package func substitute(
-        for member: NodeNumber, without down: Set<InstanceNumber>, isReplaced: (MediaEntry) -> Bool = { _ in false }
+        for member: NodeNumber, without down: Set<InstanceNumber>, isReplaced: (MediaEntry) -> Bool
     ) throws -> MediaEntry? {
         guard let own = try media(member), down.contains(own.ref.instance) else { return nil }
         let others = try read { db in
@@ -246,8 +246,8 @@ package final class Catalogue: Sendable {
             ).compactMap(Self.media)
         }
         guard let first = others.first(where: { !down.contains($0.ref.instance) }) else { return nil }
-        guard !isReplaced(own) else { return first }
-        return try equals(of: member).contains { !down.contains($0.ref.instance) } ? nil : first
+        let hasEqual = try !isReplaced(own) && equals(of: member).contains { !down.contains($0.ref.instance) }
+        return hasEqual ? nil : first
     }
 
     private static func media(_ row: Row) -> MediaEntry? {

@@ -5,7 +5,7 @@ internal import Glibc
 package enum Memory {
     /// Gives the system what is free: malloc keeps it for the next time, which for a daemon may be in an hour (malloc_trim(3)). Looked up
     /// by its name, because Swift's module of glibc leaves malloc.h out.
-    package static func trim() { _ = trimming?(0) }
+    package static func trim() { _ = mallocTrim?(0) }
 
     /// Runs something that takes minutes and much memory, but not all of it at once: meanwhile, every second, and in the end the
     /// system gets what is free.
@@ -23,5 +23,5 @@ package enum Memory {
 
     private typealias Trim = @convention(c) (Int) -> Int32
 
-    private static let trimming = dlsym(nil, "malloc_trim").map { unsafeBitCast($0, to: Trim.self) }
+    private static let mallocTrim = dlsym(nil, "malloc_trim").map { unsafeBitCast($0, to: Trim.self) }
 }

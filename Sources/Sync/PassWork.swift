@@ -319,8 +319,7 @@ struct PassWork {
         }
     }
 
-    private mutating func deriveChanges() throws(SyncError) {
-        let (index, instance, derive) = (index, instance, derive)
+    private func deriveChanges() throws(SyncError) {
         guard try local({ try index.isDerivationDue(for: instance) }) else { return }
         tell(.deriving)
         try synchroniser.withDeriveLock(cancel) {

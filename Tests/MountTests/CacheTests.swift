@@ -133,8 +133,7 @@ struct CacheTests {
                 _ = reader.value()
                 try lab.mount()
             }
-            let asked = try ["attic", "cellar"].map { try (lab.server($0), streams(lab.server($0))) }
-            for server in asked { server.0.stop() }
+            for name in ["attic", "cellar"] { try lab.server(name).stop() }
             var kept = 0
             for (path, bytes) in zip(paths, content) {
                 let descriptor = open(path.text, O_RDONLY | O_CLOEXEC)
