@@ -10,10 +10,17 @@ package import Library
 package struct Derivation {
     private let state: StateDatabase
     private let index: IndexDatabase
+    private let portion: Int
 
-    package init(state: StateDatabase, index: IndexDatabase) {
+    /// - Parameters:
+    ///   - state: Has what must not change, and what people decided.
+    ///   - index: Has what the servers said, and gets what follows from it.
+    ///   - portion: Of how many members is found out at once which are one entity, unless more of them depend on each other;
+    ///     memory grows with it.
+    package init(state: StateDatabase, index: IndexDatabase, portion: Int = 5000) {
         self.state = state
         self.index = index
+        self.portion = portion
     }
 
     /// Forgets what servers said that are not configured any more, once it is noted how to recognise what people said something
@@ -68,7 +75,7 @@ package struct Derivation {
         try createViews(db, reach)
         let names = NameAssignment(db: db, reach: reach)
         try names.inheritSources()
-        let refusals = try EntityAssignment(db: db, reach: reach).run()
+        try EntityAssignment(db: db, reach: reach, portion: portion).run()
         // Again, for who is only now of the same entity: what a run leaves, the next one finds nothing to do with.
         try names.inheritSources()
         try rankMembers(db)
@@ -77,7 +84,7 @@ package struct Derivation {
         try db.inTransaction(.deferred) {
             try copyNumbers(db, reach)
             try copyEntities(db, reach)
-            try store(refusals, db, reach)
+            try copyRefusals(db, reach)
             try TreeTables(db: db, reach: reach).write()
             try reach.conclude(beginning, mark: mark)
             try db.execute(
@@ -190,16 +197,12 @@ package struct Derivation {
                 """)
     }
 
-    private func store(_ refusals: [Identity.Refusal], _ db: Database, _ reach: Reach) throws {
-        try db.execute(sql: "DELETE FROM main.refusal WHERE TRUE \(reach.only("first"))")
-        for refusal in refusals {
-            try db.execute(
-                sql: "INSERT INTO main.refusal (strength, kind, text, first, second) VALUES (?, ?, ?, ?, ?)",
-                arguments: [
-                    refusal.strength.rawValue, refusal.first.ref.kind.rawValue, refusal.text,
-                    refusal.first.number.rawValue, refusal.second.number.rawValue,
-                ])
-        }
+    private func copyRefusals(_ db: Database, _ reach: Reach) throws {
+        try db.execute(
+            sql: """
+                DELETE FROM main.refusal WHERE TRUE \(reach.only("first"));
+                INSERT INTO main.refusal SELECT * FROM temp.refusal;
+                """)
     }
 }
 

@@ -2,37 +2,81 @@ import GRDB
 import Library
 
 /// Finds out which members are one entity and under which number, and writes that into the state database.
+///
+/// Members that cannot depend on each other are looked at in portions, so that memory does not grow with how much the servers
+/// have in common.
 struct EntityAssignment {
     let db: Database
     let reach: Reach
+    /// So many members make a portion, unless more of them depend on each other.
+    let portion: Int
 
     /// Over all servers in the index, the switched-off ones too: switching one off takes its things out of the tree but
-    /// does not take apart what it holds together.
-    ///
-    /// - Returns: Evidence that was refused because it would have put two members of one server into one entity.
-    func run() throws -> [Identity.Refusal] {
+    /// does not take apart what it holds together. `temp.refusal` is then evidence that was refused because it would have put two
+    /// members of one server into one entity.
+    func run() throws {
         let places = try Int64.fetchAll(db, sql: "SELECT number FROM state.instance ORDER BY url, number")
         let order = Dictionary(
             uniqueKeysWithValues: places.enumerated().map { (InstanceNumber($0.element), $0.offset) })
-        let joined = Identity.join(try evidence() + links(), apart: try apart(), order: order)
-        let standing = try self.standing(joined.entities)
-        var found = EntityNumbers.assign(standing, sources: try sources(standing))
-        for (first, members) in found.unnumbered {
-            let number = try spareNumber(for: first)
-            for member in members { found.numbers[member] = number }
+        try db.execute(
+            sql: """
+                CREATE TEMP TABLE concerned (
+                    portion INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (portion, number)) WITHOUT ROWID;
+                CREATE TEMP TABLE reassigned (
+                    position INTEGER PRIMARY KEY, number INTEGER NOT NULL, entity INTEGER NOT NULL);
+                CREATE TEMP TABLE refusal (
+                    strength INTEGER NOT NULL, kind INTEGER NOT NULL, text TEXT NOT NULL,
+                    first INTEGER NOT NULL, second INTEGER NOT NULL);
+                """)
+        try collectEvidence()
+        if reach.isWhole {
+            try divide()
+        } else {
+            try db.execute(sql: "INSERT INTO temp.concerned SELECT 0, number FROM temp.reach")
         }
-        try store(found.numbers)
-        try moveAbsent(standing.joined(), found.numbers)
-        return joined.refusals
+        let (links, apart) = (try links(), try apart())
+        for portion in try Int64.fetchAll(db, sql: "SELECT DISTINCT portion FROM temp.concerned") {
+            let joined = Identity.join(
+                try evidence(portion) + links[portion, default: []], apart: apart, order: order)
+            for refusal in joined.refusals { try store(refusal) }
+            let standing = try standing(portion, joined.entities)
+            var found = EntityNumbers.assign(standing, sources: try sources(standing))
+            for (first, members) in found.unnumbered {
+                let number = try spareNumber(for: first)
+                for member in members { found.numbers[member] = number }
+            }
+            try store(found.numbers)
+            try moveAbsent(standing.joined(), found.numbers)
+        }
+        try moveReplaced()
+    }
+
+    /// `temp.concerned`: whoever may become one entity with others, or may want their numbers, by portions. Who has nobody to
+    /// share anything with stays what it is.
+    private func divide() throws {
+        var sets = DisjointSets()
+        func tie(_ pairs: String) throws {
+            let rows = try Row.fetchCursor(db, sql: pairs)
+            while let row = try rows.next() { sets.tie(row[0], row[1]) }
+        }
+        try tie("SELECT lag(number, 1, number) OVER (PARTITION BY strength, kind, text), number FROM temp.evidence")
+        try tie("SELECT a, b FROM temp.tie")
+        try tie("SELECT number, entity FROM state.member WHERE entity <> number")
+        try tie("SELECT number, spare FROM state.member WHERE spare IS NOT NULL")
+        try tie("SELECT number, source FROM state.name WHERE scope = 0 AND current = 1 AND number <> source")
+        let insert = try db.makeStatement(sql: "INSERT INTO temp.concerned (portion, number) VALUES (?, ?)")
+        var (portion, count, last): (Int64, Int, Int64) = (0, 0, 0)
+        for (set, number) in sets.members() {
+            if count >= self.portion, set != last { (portion, count) = (portion + 1, 0) }
+            try insert.execute(arguments: [portion, number])
+            (count, last) = (count + 1, set)
+        }
     }
 
     // MARK: What joins
 
-    private func evidence() throws -> [Identity.Evidence] {
-        // Only what more than one server has can join anything. Files join what is one file itself.
-        let servers = try Int.fetchOne(
-            db, sql: "SELECT count(*) FROM state.instance WHERE number IN (SELECT DISTINCT instance FROM main.member)")
-        guard servers ?? 0 > 1 else { return [] }
+    /// `temp.evidence`: what more than one server has.
+    private func collectEvidence() throws {
         let found = EvidenceSource.union { source in
             """
             SELECT \(source.strength.rawValue) AS strength, \(source.text) AS text, m.kind, m.number, m.instance, m.id
@@ -41,15 +85,34 @@ struct EntityAssignment {
             WHERE \(source.isPrimary) \(source == .stashID ? "" : "AND x.kind IN (1, 7)")
             """
         }
-        let rows = try Row.fetchCursor(
-            db,
+        try db.execute(
             sql: """
-                WITH found AS MATERIALIZED (\(found))
-                SELECT strength, text, number, instance, kind, id FROM found
-                WHERE (strength, kind, text) IN (
-                    SELECT strength, kind, text FROM found GROUP BY 1, 2, 3 HAVING count(DISTINCT instance) > 1)
-                ORDER BY strength, kind, text
+                CREATE TEMP TABLE evidence (
+                    strength INTEGER NOT NULL, text TEXT NOT NULL, kind INTEGER NOT NULL, number INTEGER NOT NULL,
+                    instance INTEGER NOT NULL, id INTEGER NOT NULL);
                 """)
+        // Only what more than one server has can join anything. Files join what is one file itself.
+        let servers = try Int.fetchOne(
+            db, sql: "SELECT count(*) FROM state.instance WHERE number IN (SELECT DISTINCT instance FROM main.member)")
+        guard servers ?? 0 > 1 else { return }
+        try db.execute(
+            sql: """
+                INSERT INTO temp.evidence
+                WITH found AS MATERIALIZED (\(found))
+                SELECT strength, text, kind, number, instance, id FROM found
+                WHERE (strength, kind, text) IN (
+                    SELECT strength, kind, text FROM found GROUP BY 1, 2, 3 HAVING count(DISTINCT instance) > 1);
+                CREATE INDEX temp.evidence_number ON evidence (number);
+                """)
+    }
+
+    private func evidence(_ portion: Int64) throws -> [Identity.Evidence] {
+        let rows = try Row.fetchCursor(
+            db.cachedStatement(
+                sql: """
+                    SELECT e.* FROM temp.concerned c CROSS JOIN temp.evidence e ON e.number = c.number
+                    WHERE c.portion = ? ORDER BY e.strength, e.kind, e.text
+                    """), arguments: [portion])
         var evidence: [Identity.Evidence] = []
         var members: [Identity.Member] = []
         var shared: (strength: Identity.Evidence.Strength, text: String)?
@@ -72,6 +135,15 @@ struct EntityAssignment {
         return evidence
     }
 
+    private func store(_ refusal: Identity.Refusal) throws {
+        try db.cachedStatement(
+            sql: "INSERT INTO temp.refusal (strength, kind, text, first, second) VALUES (?, ?, ?, ?, ?)"
+        ).execute(arguments: [
+            refusal.strength.rawValue, refusal.first.ref.kind.rawValue, refusal.text,
+            refusal.first.number.rawValue, refusal.second.number.rawValue,
+        ])
+    }
+
     /// A thing that was replaced at its server stands for what replaced it.
     private static let replaced = """
         WITH RECURSIVE heir (instance, kind, id, current, steps) AS (
@@ -88,24 +160,30 @@ struct EntityAssignment {
         """
     }
 
-    private func links() throws -> [Identity.Evidence] {
-        let rows = try Row.fetchAll(
+    /// By portions.
+    private func links() throws -> [Int64: [Identity.Evidence]] {
+        let rows = try Row.fetchCursor(
             db,
             sql: """
                 \(Self.replaced)
-                SELECT a.number, a.instance, a.kind, a.id, b.number AS number2, b.instance AS instance2, b.id AS id2
+                SELECT c.portion, a.number, a.instance, a.kind, a.id,
+                    b.number AS number2, b.instance AS instance2, b.id AS id2
                 FROM state.hand_link l
                 CROSS JOIN state.member x ON x.instance = l.instance AND x.kind = l.kind
                     AND x.id = \(Self.current("l.instance", "l.kind", "l.id"))
                 CROSS JOIN state.member y ON y.instance = l.other_instance AND y.kind = l.kind
                     AND y.id = \(Self.current("l.other_instance", "l.kind", "l.other_id"))
                 JOIN temp.known a ON a.number = x.number JOIN temp.known b ON b.number = y.number
+                JOIN temp.concerned c ON c.number = a.number
                 """)
-        return rows.compactMap { row in
-            guard let a = Self.member(row) else { return nil }
+        var links: [Int64: [Identity.Evidence]] = [:]
+        while let row = try rows.next() {
+            guard let a = Self.member(row) else { continue }
             let ref = EntityRef(instance: InstanceNumber(row["instance2"]), kind: a.ref.kind, id: row["id2"])
-            return Identity.Evidence(.hand, "", [a, Identity.Member(number: NodeNumber(row["number2"]), ref: ref)])
+            let b = Identity.Member(number: NodeNumber(row["number2"]), ref: ref)
+            links[row["portion"], default: []].append(Identity.Evidence(.hand, "", [a, b]))
         }
+        return links
     }
 
     private func apart() throws -> Set<EntityRef> {
@@ -132,32 +210,22 @@ struct EntityAssignment {
 
     // MARK: Under which number
 
-    /// The joined members, and the single ones that are not simply known by their own number or whose number others are
-    /// known by; each with what is remembered of it.
-    private func standing(_ joined: [[Identity.Member]]) throws -> [[EntityNumbers.Standing]] {
+    /// The joined members of a portion, and each of the others by itself, with what is remembered of them.
+    private func standing(_ portion: Int64, _ joined: [[Identity.Member]]) throws -> [[EntityNumbers.Standing]] {
         var places: [NodeNumber: Int] = [:]
         for (place, members) in joined.enumerated() {
             for member in members { places[member.number] = place }
         }
-        try db.execute(sql: "CREATE TEMP TABLE concerned (number INTEGER PRIMARY KEY)")
-        let insert = try db.makeStatement(sql: "INSERT INTO temp.concerned (number) VALUES (?)")
-        for number in places.keys { try insert.execute(arguments: [number.rawValue]) }
-        try db.execute(
-            sql: """
-                INSERT OR IGNORE INTO temp.concerned SELECT number FROM temp.known WHERE entity <> number;
-                INSERT OR IGNORE INTO temp.concerned
-                SELECT k.number FROM temp.concerned c CROSS JOIN state.member o ON o.number = c.number
-                JOIN temp.known k ON k.number = o.entity;
-                """)
         let rows = try Row.fetchCursor(
-            db,
-            sql: """
-                SELECT k.*, a.instance IS NOT NULL AND EXISTS (
-                    SELECT 1 FROM main.member m JOIN main.entity_member e ON e.entity = m.entity AND e.number = m.number
-                    WHERE m.number = k.number) AS shown
-                FROM temp.concerned c
-                CROSS JOIN temp.known k ON k.number = c.number LEFT JOIN temp.active a ON a.instance = k.instance
-                """)
+            db.cachedStatement(
+                sql: """
+                    SELECT k.*, a.instance IS NOT NULL AND EXISTS (
+                        SELECT 1 FROM main.member m JOIN main.entity_member e ON e.entity = m.entity AND e.number = m.number
+                        WHERE m.number = k.number) AS shown
+                    FROM temp.concerned c
+                    CROSS JOIN temp.known k ON k.number = c.number LEFT JOIN temp.active a ON a.instance = k.instance
+                    WHERE c.portion = ?
+                    """), arguments: [portion])
         var entities: [[EntityNumbers.Standing]] = Array(repeating: [], count: joined.count)
         while let row = try rows.next() {
             guard let member = Self.member(row) else { continue }
@@ -177,9 +245,9 @@ struct EntityAssignment {
     /// made of.
     private func sources(_ entities: [[EntityNumbers.Standing]]) throws -> [NodeNumber: NodeNumber] {
         var sources: [NodeNumber: NodeNumber] = [:]
-        let byNumber = try db.makeStatement(
+        let byNumber = try db.cachedStatement(
             sql: "SELECT number, source FROM state.name WHERE scope = 0 AND number = ? AND current = 1")
-        let bySource = try db.makeStatement(
+        let bySource = try db.cachedStatement(
             sql: "SELECT number, source FROM state.name WHERE scope = 0 AND source = ? AND current = 1")
         for one in entities.joined() {
             let numbers = [one.known, one.member.number] + (one.spare.map { [$0] } ?? [])
@@ -204,13 +272,9 @@ struct EntityAssignment {
     }
 
     private func store(_ numbers: [NodeNumber: NodeNumber]) throws {
-        try db.execute(
-            sql: """
-                CREATE TEMP TABLE reassigned (
-                    position INTEGER PRIMARY KEY, number INTEGER NOT NULL, entity INTEGER NOT NULL)
-                """)
-        let known = try db.makeStatement(sql: "SELECT entity FROM state.member WHERE number = ?")
-        let insert = try db.makeStatement(sql: "INSERT INTO temp.reassigned (number, entity) VALUES (?, ?)")
+        try db.execute(sql: "DELETE FROM temp.reassigned")
+        let known = try db.cachedStatement(sql: "SELECT entity FROM state.member WHERE number = ?")
+        let insert = try db.cachedStatement(sql: "INSERT INTO temp.reassigned (number, entity) VALUES (?, ?)")
         for (member, entity) in numbers.sorted(by: { $0.key < $1.key }) {
             guard try Int64.fetchOne(known, arguments: [member.rawValue]) != entity.rawValue else { continue }
             try insert.execute(arguments: [member.rawValue, entity.rawValue])
@@ -224,8 +288,8 @@ struct EntityAssignment {
         }
     }
 
-    /// Members whose servers are gone, and those that were replaced, belong to what the others of their entity belong to
-    /// now, or what replaced them does: people's values and old paths lead there.
+    /// Members whose servers are gone belong to what the others of their entity belong to now: people's values and old paths lead
+    /// there.
     private func moveAbsent(
         _ standing: some Sequence<EntityNumbers.Standing>, _ numbers: [NodeNumber: NodeNumber]
     ) throws {
@@ -236,13 +300,17 @@ struct EntityAssignment {
             if let other = target[one.known], other.member.ref < one.member.ref { continue }
             target[one.known] = (one.member, entity)
         }
-        let isHeld = try db.makeStatement(
+        let isHeld = try db.cachedStatement(
             sql: "SELECT EXISTS (SELECT 1 FROM temp.known WHERE number = ? AND entity = ?)")
         for (former, (_, entity)) in target.sorted(by: { $0.key < $1.key }) {
             // A single member that is known by its own number was no concern, but holds that number all the same.
             guard try Bool.fetchOne(isHeld, arguments: [former.rawValue, former.rawValue]) != true else { continue }
             try move("entity = \(former.rawValue)", to: entity.rawValue)
         }
+    }
+
+    /// What was replaced at its server belongs to what its replacement does.
+    private func moveReplaced() throws {
         let heirs = try Row.fetchAll(
             db,
             sql: """

@@ -75,9 +75,9 @@ struct Reach {
     /// Finds out what is within reach, after everything at the servers has its number, and makes `temp.reach` of it.
     static func find(_ db: Database, _ beginning: Beginning) throws -> Reach {
         let reach = Reach(db: db, isWhole: !beginning.isContinued)
+        try reach.tie()
         guard !reach.isWhole else { return reach }
         try reach.collectChanged()
-        try reach.tie()
         var round: Int64 = 0
         while try reach.widen(round) {
             round += 1

@@ -5,7 +5,7 @@ import Library
 import Testing
 
 /// What a derivation leaves alone must be what it would have written: random libraries are changed at random and derived in both
-/// ways from equal databases. In both ways the time of a directory grows when what it lists changes, and only then. `PEEKFS_WORLDS` says how many; a failure names its seed.
+/// ways from equal databases, everything also in several portions. In both ways the time of a directory grows when what it lists changes, and only then. `PEEKFS_WORLDS` says how many; a failure names its seed.
 @Suite struct `Deriving what has changed` {
     private static var seeds: UInt64 {
         ProcessInfo.processInfo.environment["PEEKFS_WORLDS"].flatMap(UInt64.init) ?? 12
@@ -239,7 +239,7 @@ private final class ChangingLibrary {
         let state = try StateDatabase(directory: twin)
         let index = try IndexDatabase(directory: twin, libraryID: state.libraryID)
         try index.pool.write { try IndexDatabase.markAllDirty($0) }
-        try Derivation(state: state, index: index).run()
+        try Derivation(state: state, index: index, portion: isLucky(50) ? 1 : 20).run()
         let (ours, theirs) = (try Self.rows(box.directory), try Self.rows(twin))
         let now = try Self.listings(box.directory)
         let times = try shown.map { former in
