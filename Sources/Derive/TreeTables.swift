@@ -11,11 +11,9 @@ struct TreeTables {
         if !reach.isWhole { try collectTouched() }
         try times.remember()
         if reach.isWhole {
-            // One sort makes the index sooner than a million insertions at random places.
-            try db.execute(
-                sql: """
-                    DELETE FROM main.node; DELETE FROM main.media; DROP INDEX main.link_child; DELETE FROM main.link
-                    """)
+            try db.execute(sql: "DELETE FROM main.node; DELETE FROM main.media; DELETE FROM main.link")
+            // One sort makes an index sooner than a million insertions at random places.
+            for index in IndexDatabase.treeIndexes { try db.execute(sql: "DROP INDEX main.\(index.name)") }
         } else {
             try deleteTouched()
         }
@@ -23,7 +21,6 @@ struct TreeTables {
         try writeMedia()
         try writeNodes()
         try writeLinks()
-        try writePositions()
         try markVisible()
         try FolderTables(db: db, reach: reach).write()
         try times.write()
@@ -129,6 +126,10 @@ struct TreeTables {
                 """)
     }
 
+    private func makeIndexes(of table: String) throws {
+        for index in IndexDatabase.treeIndexes where index.table == table { try db.execute(sql: index.definition) }
+    }
+
     // MARK: - Media and nodes
 
     private func writeMedia() throws {
@@ -193,64 +194,64 @@ struct TreeTables {
                 CROSS JOIN state.name n ON n.scope = 0 AND n.number = e.entity AND n.current = 1
                 WHERE e.rank = 0 AND \(hasOthers));
                 """)
+        if reach.isWhole { try makeIndexes(of: "node") }
     }
 
     // MARK: - Links
 
     private func writeLinks() throws {
-        let edges = reach.isWhole ? "main.edge" : "temp.edge"
-        try db.execute(
-            sql: """
-                INSERT INTO main.link (scope, parent, kind, child, position)
-                SELECT e.instance, p.number, e.from_kind, c.number, e.position
-                FROM \(edges) e JOIN temp.active USING (instance)
-                JOIN temp.placed c ON c.instance = e.instance AND c.kind = e.from_kind AND c.id = e.from_id
-                JOIN temp.placed p ON p.instance = e.instance AND p.kind = e.to_kind AND p.id = e.to_id
-                WHERE p.number <> c.number
-                ORDER BY e.instance, p.number, e.from_kind, c.number;
-
-                -- The union over the members; a position is that of the server with the highest priority that has one
-                -- (SQLite takes bare columns from the row of the minimum, sqlite.org/lang_select.html).
-                INSERT INTO main.link (scope, parent, kind, child, position)
-                SELECT 0, parent, kind, child, position FROM (
-                    SELECT p.entity AS parent, e.from_kind AS kind, c.entity AS child, e.position AS position,
-                        min(a.rank + CASE WHEN e.position IS NULL THEN 1000000 ELSE 0 END)
-                    FROM \(edges) e JOIN temp.active a USING (instance)
-                    JOIN temp.placed c ON c.instance = e.instance AND c.kind = e.from_kind AND c.id = e.from_id
-                    JOIN temp.placed p ON p.instance = e.instance AND p.kind = e.to_kind AND p.id = e.to_id
-                    WHERE p.entity <> c.entity
-                    GROUP BY p.entity, e.from_kind, c.entity);
-                """)
-        if reach.isWhole { try db.execute(sql: IndexDatabase.linkChildIndex("main.link_child")) }
+        try writeLinks("e.instance", "p.number", "c.number")
+        try writeLinks("0", "p.entity", "c.entity")
+        if reach.isWhole { try makeIndexes(of: "link") }
+        try orderScenes()
     }
 
-    private func writePositions() throws {
-        func parents(_ kind: Kind) -> String {
-            let parents = reach.isWhole ? "main.node p" : "temp.parent w CROSS JOIN main.node p USING (scope, number)"
-            return """
-                \(parents) CROSS JOIN main.link l
-                ON l.scope = p.scope AND l.parent = p.number AND p.kind = \(kind.rawValue)
-                """
-        }
+    /// The links of an instance's scope, or the union over those of all members of the merged tree's.
+    private func writeLinks(_ scope: String, _ parent: String, _ child: String) throws {
+        // In the order of what is linked, as the rows of that are stored as well, while what it is linked to is in memory for being
+        // few. In the order of these each row would have to be fetched from another place.
+        let edges = """
+            temp.active a
+            CROSS JOIN \(reach.isWhole ? "main.edge" : "temp.edge") e INDEXED BY sqlite_autoindex_edge_1
+                ON e.instance = a.instance
+            CROSS JOIN temp.placed c ON c.instance = e.instance AND c.kind = e.from_kind AND c.id = e.from_id
+            CROSS JOIN temp.placed p ON p.instance = e.instance AND p.kind = e.to_kind AND p.id = e.to_id
+            """
         try db.execute(
             sql: """
+                -- A position is that of the server with the highest priority that has one (SQLite takes bare columns from the
+                -- row of the minimum, sqlite.org/lang_select.html).
+                INSERT INTO main.link (scope, parent, kind, child, position)
+                SELECT scope, parent, kind, child, position FROM (
+                    SELECT \(scope) AS scope, \(parent) AS parent, e.from_kind AS kind, \(child) AS child, e.position AS position,
+                        min(a.rank + CASE WHEN e.position IS NULL THEN 1000000 ELSE 0 END)
+                    FROM \(edges) WHERE \(parent) <> \(child)
+                    GROUP BY 1, 2, 3, 4);
+
                 -- Images of a gallery stand in the order of their paths, as the server shows them (Stash 2.3).
                 INSERT INTO main.link (scope, parent, kind, child, position)
-                SELECT l.scope, l.parent, l.kind, l.child, ROW_NUMBER() OVER (
-                    PARTITION BY l.scope, l.parent ORDER BY f.sort_key, l.child)
-                FROM \(parents(.gallery)) AND l.kind = 7
-                CROSS JOIN main.node n ON n.scope = l.scope AND n.number = l.child
-                CROSS JOIN main.media d ON d.number = n.member
-                CROSS JOIN main.file f
-                    ON f.instance = d.instance AND f.kind = d.kind AND f.id = d.id AND f.position = 0
+                SELECT scope, parent, 7, child, ROW_NUMBER() OVER (PARTITION BY scope, parent ORDER BY sort_key, child) FROM (
+                    SELECT DISTINCT \(scope) AS scope, \(parent) AS parent, \(child) AS child, f.sort_key AS sort_key
+                    FROM \(edges)
+                    CROSS JOIN main.node n ON n.scope = \(scope) AND n.number = \(child)
+                    CROSS JOIN main.media d ON d.number = n.member
+                    CROSS JOIN main.file f ON f.instance = d.instance AND f.kind = d.kind AND f.id = d.id AND f.position = 0
+                    WHERE e.from_kind = 7 AND e.to_kind = 5 AND \(parent) <> \(child))
                 WHERE TRUE ON CONFLICT DO UPDATE SET position = excluded.position;
+                """)
+    }
 
-                -- Scenes without an index in their group come after the others.
+    /// Scenes without an index in their group come after the others.
+    private func orderScenes() throws {
+        let groups = reach.isWhole ? "main.node p" : "temp.parent w CROSS JOIN main.node p USING (scope, number)"
+        try db.execute(
+            sql: """
                 INSERT INTO main.link (scope, parent, kind, child, position)
                 SELECT l.scope, l.parent, l.kind, l.child, coalesce((SELECT max(x.position) FROM main.link x
                     WHERE x.scope = l.scope AND x.parent = l.parent AND x.kind = 1), 0) + ROW_NUMBER() OVER (
                     PARTITION BY l.scope, l.parent ORDER BY n.key)
-                FROM \(parents(.group)) AND l.kind = 1 AND l.position IS NULL
+                FROM \(groups) CROSS JOIN main.link l
+                ON l.scope = p.scope AND l.parent = p.number AND p.kind = 6 AND l.kind = 1 AND l.position IS NULL
                 CROSS JOIN main.node n ON n.scope = l.scope AND n.number = l.child
                 WHERE TRUE ON CONFLICT DO UPDATE SET position = excluded.position;
                 """)

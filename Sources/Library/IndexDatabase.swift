@@ -41,6 +41,10 @@ package final class IndexDatabase: Sendable {
         configuration.prepareDatabase { db in
             // Derived data: a power cut may lose the last commits, never the file's consistency.
             if !db.configuration.readonly { try db.execute(sql: "PRAGMA synchronous = NORMAL") }
+            // Each page of a first sync changes as much as SQLite lets wait by itself, in places all over: of several pages one writes
+            // less, in order, and waits for the disk once. In pages of 4 KiB; the other one, in bytes, is what a derivation of
+            // everything leaves of its gigabyte.
+            try db.execute(sql: "PRAGMA wal_autocheckpoint = 16384; PRAGMA journal_size_limit = 67108864")
             // There may be as many readers as there are listings at once, and the kernel caches the file as well.
             try db.execute(sql: "PRAGMA cache_size = \(db.configuration.readonly ? -4096 : -16384)")
         }
@@ -51,6 +55,7 @@ package final class IndexDatabase: Sendable {
             try pool.write { db in
                 guard try Int.fetchOne(db, sql: "PRAGMA user_version") == 0 else { return }
                 try db.execute(sql: schema)
+                for index in treeIndexes { try db.execute(sql: index.definition) }
                 try db.execute(
                     sql: "INSERT INTO setting (key, value) VALUES ('library', ?), ('generation', '0')",
                     arguments: [libraryID.uuidString])
@@ -89,10 +94,26 @@ package final class IndexDatabase: Sendable {
         }
     }
 
-    /// Makes the index by which the parents of something are found.
-    package static func linkChildIndex(_ name: String) -> String {
-        "CREATE INDEX \(name) ON link (scope, child, parent)"
+    /// An index of the derived tables that whoever writes all their rows may drop before and make after.
+    package struct TreeIndex: Sendable {
+        package let name: String
+        package let table: String
+        fileprivate let columns: String
+        fileprivate var isUnique = false
+
+        /// The statement that makes it.
+        package var definition: String {
+            "CREATE \(isUnique ? "UNIQUE " : "")INDEX main.\(name) ON \(table) (\(columns))"
+        }
     }
+
+    package static let treeIndexes = [
+        TreeIndex(name: "node_key", table: "node", columns: "scope, kind, key", isUnique: true),
+        // Listings go by numbers, which do not move when a name does.
+        TreeIndex(name: "node_number", table: "node", columns: "scope, kind, number"),
+        // The parents of something.
+        TreeIndex(name: "link_child", table: "link", columns: "scope, child, parent"),
+    ]
 
     private static let schema = """
         CREATE TABLE setting (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
@@ -233,9 +254,6 @@ package final class IndexDatabase: Sendable {
             member INTEGER NOT NULL, picture INTEGER, modified INTEGER NOT NULL, visible INTEGER NOT NULL,
             PRIMARY KEY (scope, number)
         ) WITHOUT ROWID;
-        CREATE UNIQUE INDEX node_key ON node (scope, kind, key);
-        -- Listings go by numbers, which do not move when a name does.
-        CREATE INDEX node_number ON node (scope, kind, number);
 
         -- What is listed in what.
         CREATE TABLE link (
@@ -243,7 +261,6 @@ package final class IndexDatabase: Sendable {
             position INTEGER,
             PRIMARY KEY (scope, parent, kind, child)
         ) WITHOUT ROWID;
-        \(linkChildIndex("link_child"));
 
         -- When what a directory lists changed last, by `DirectoryPart`; no row where it did not since the index was made.
         -- `content` is what the directories of a handful list.
