@@ -287,6 +287,15 @@ extension IndexDatabase {
         }
     }
 
+    /// Whether there are kinds that were read to their end while the derived tables have not followed any of it.
+    package func hasUnfollowedKinds(of instance: InstanceNumber) throws -> Bool {
+        try pool.read { db in
+            try Bool.fetchOne(
+                db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM complete WHERE instance = ? AND NOT followed)"),
+                arguments: [instance.rawValue]) ?? true
+        }
+    }
+
     /// Notes that something was changed that derived tables may depend on.
     package static func markDirty(_ refs: [EntityRef], _ db: Database) throws {
         guard !refs.isEmpty else { return }

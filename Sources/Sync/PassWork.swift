@@ -67,7 +67,9 @@ struct PassWork {
                 let start = ContinuousClock.now
                 defer { report.kinds[kind]?.seconds = (ContinuousClock.now - start) / .seconds(1) }
                 try read(kind, in: begun)
-                if kind == .scene { try deriveChanges() }
+                // What an earlier pass read of the images and did not get to show waits for the rest of them: looking at all that there
+                // is takes as long for half of it.
+                if kind == .scene, try hasNews() { try deriveChanges() }
             }
             try noteFilesAndPlays()
             if report.error == nil, isFull, report.kinds.values.allSatisfy(\.isComplete) {
@@ -317,6 +319,12 @@ struct PassWork {
             try local { try index.store(sidecars) }
             learnt += sidecars.count
         }
+    }
+
+    /// Whether this pass changed something, or an earlier one read a kind to its end for the first time that is not shown yet.
+    private func hasNews() throws(SyncError) -> Bool {
+        if report.changed + report.removed > 0 { return true }
+        return try local { try index.hasUnfollowedKinds(of: instance) }
     }
 
     private func deriveChanges() throws(SyncError) {

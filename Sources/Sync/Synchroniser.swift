@@ -42,8 +42,9 @@ package struct Synchroniser: Sendable {
     /// - Parameters:
     ///   - cancel: Ends the pass soon, also in the middle of a request.
     ///   - progress: Called on this thread, at least once for each page.
-    ///   - derive: Computes the derived tables; called after the scenes and at the end when these have not followed what the
-    ///     instance said, now or before a crash, by one pass at a time among all that share the lock directory.
+    ///   - derive: Computes the derived tables; called after the scenes, if this pass had news until then, and at the end, when the
+    ///     tables have not followed what the instance said, now or before a crash. By one pass at a time among all that share
+    ///     the lock directory.
     /// - Returns: What was done. When another pass over this instance is running, the error is `.busy` and nothing was.
     package func run(
         cancel: Cancellation = Cancellation(), progress: @escaping (SyncProgress) -> Void = { _ in },
