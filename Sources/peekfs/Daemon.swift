@@ -91,7 +91,7 @@ final class Daemon: Sendable {
             schedule: settings.schedule, logger: logger,
             makeClient: { [servers] in try servers.client(of: $0) },
             // It takes a lot for its caches, again and again, as the pages before it did.
-            derive: { [derivation] in try Memory.trimming { try derivation.run() } },
+            derive: { [derivation] in try Memory.trimming(during: derivation.run) },
             onReport: { [servers] report in
                 metrics.note(report, of: servers.name(report.instance))
                 catalogueGuard.note(report)
@@ -126,7 +126,7 @@ final class Daemon: Sendable {
             follow: Premises.Follow(
                 instances: follower.followInstances,
                 decisions: { [derivation] in
-                    try derivation.run()
+                    try Memory.trimming(during: derivation.run)
                     try follower.followIndex()
                 }), surroundings: { [workplace] in try workplace.surroundings() },
             running: Premises.Running(media: media, scheduler: scheduler))

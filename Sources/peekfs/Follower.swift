@@ -5,6 +5,7 @@ import Library
 import Logging
 import Media
 import Push
+import Service
 import Stash
 import Sync
 
@@ -80,8 +81,10 @@ final class Follower: Sendable {
         // Names of instances are part of what is shown, whatever the index says.
         parts.libraryChanged(nil)
         guard isDue else { return }
-        try parts.derivation.forgetRemoved()
-        try parts.derivation.run()
+        try Memory.trimming {
+            try parts.derivation.forgetRemoved()
+            try parts.derivation.run()
+        }
         state.withLock { $0.isDerivationDue = false }
         cleanDisk(keeping: instances)
         try followIndex()
