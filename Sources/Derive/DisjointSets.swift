@@ -20,7 +20,10 @@ struct DisjointSets {
             isTied[number] = true
             isTied[lesser[number]] = true
         }
-        return lesser.indices.filter { isTied[$0] }.map { (Int64(lesser[$0]), Int64($0)) }.sorted { $0 < $1 }
+        var members: [(set: Int64, number: Int64)] = []
+        for number in lesser.indices where isTied[number] { members.append((Int64(lesser[number]), Int64(number))) }
+        members.sort { $0 < $1 }
+        return members
     }
 
     /// The least number of a set. On the way everything gets nearer to it.

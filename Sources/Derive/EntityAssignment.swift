@@ -98,10 +98,10 @@ struct EntityAssignment {
         try db.execute(
             sql: """
                 INSERT INTO temp.evidence
-                WITH found AS MATERIALIZED (\(found))
-                SELECT strength, text, kind, number, instance, id FROM found
-                WHERE (strength, kind, text) IN (
-                    SELECT strength, kind, text FROM found GROUP BY 1, 2, 3 HAVING count(DISTINCT instance) > 1);
+                SELECT strength, text, kind, number, instance, id FROM (
+                    SELECT *, min(instance) OVER same AS first, max(instance) OVER same AS last FROM (\(found))
+                    WINDOW same AS (PARTITION BY strength, kind, text))
+                WHERE first <> last;
                 CREATE INDEX temp.evidence_number ON evidence (number);
                 """)
     }

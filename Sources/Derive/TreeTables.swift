@@ -208,8 +208,8 @@ struct TreeTables {
 
     /// The links of an instance's scope, or the union over those of all members of the merged tree's.
     private func writeLinks(_ scope: String, _ parent: String, _ child: String) throws {
-        // In the order of what is linked, as the rows of that are stored as well, while what it is linked to is in memory for being
-        // few. In the order of these each row would have to be fetched from another place.
+        // In the order of what is linked, in which its rows are stored as well; what it is linked to is so little that it stays in
+        // memory. In the order of the latter each row would be fetched from another place.
         let edges = """
             temp.active a
             CROSS JOIN \(reach.isWhole ? "main.edge" : "temp.edge") e INDEXED BY sqlite_autoindex_edge_1
@@ -231,12 +231,14 @@ struct TreeTables {
                 -- Images of a gallery stand in the order of their paths, as the server shows them (Stash 2.3).
                 INSERT INTO main.link (scope, parent, kind, child, position)
                 SELECT scope, parent, 7, child, ROW_NUMBER() OVER (PARTITION BY scope, parent ORDER BY sort_key, child) FROM (
-                    SELECT DISTINCT \(scope) AS scope, \(parent) AS parent, \(child) AS child, f.sort_key AS sort_key
+                    SELECT \(scope) AS scope, \(parent) AS parent, \(child) AS child, f.sort_key AS sort_key
                     FROM \(edges)
                     CROSS JOIN main.node n ON n.scope = \(scope) AND n.number = \(child)
                     CROSS JOIN main.media d ON d.number = n.member
                     CROSS JOIN main.file f ON f.instance = d.instance AND f.kind = d.kind AND f.id = d.id AND f.position = 0
-                    WHERE e.from_kind = 7 AND e.to_kind = 5 AND \(parent) <> \(child))
+                    WHERE e.from_kind = 7 AND e.to_kind = 5 AND \(parent) <> \(child)
+                    -- Sorted, where DISTINCT would put each into a tree at a random place.
+                    GROUP BY 1, 2, 3)
                 WHERE TRUE ON CONFLICT DO UPDATE SET position = excluded.position;
                 """)
     }

@@ -23,7 +23,7 @@ import Testing
             let ties = (0..<Int.random(in: 0...40, using: &random)).map { _ in
                 (Int64.random(in: 0...50, using: &random), Int64.random(in: 0...50, using: &random))
             }
-            var label = Array<Int64>(0...50)
+            var label = [Int64](0...50)
             for _ in label {
                 for (a, b) in ties {
                     let least = min(label[Int(a)], label[Int(b)])

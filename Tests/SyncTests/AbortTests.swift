@@ -41,18 +41,37 @@ import Testing
         #expect(try rig.index.watermark(.kind(.scene), of: InstanceNumber(1)) != nil, "from then on it counts as read")
     }
 
-    /// Ends a pass between the first and the second page of scenes.
-    private func cutOff(_ rig: Rig, _ fake: FakeStash, _ options: SyncOptions) async throws -> SyncReport {
-        fake.faults.add(Fault(contains: "ScenePage", skip: 1, action: .hang))
+    @Test func `half of the images wait for the other half once the rest is derived`() async throws {
+        let fake = try start()
+        defer { fake.stop() }
+        let rig = try Rig()
+        _ = try await cutOff(rig, fake, Rig.options(), .image)
+        #expect(rig.derived == 1, "after the scenes")
+        var counts: [Int] = []
+        #expect(try rig.sync(fake.url) { counts.append(try rig.ids(.image).count) }.error == nil)
+        #expect(counts == [fake.catalogue.ids(.image).count])
+        // A pass that has news does not keep them back.
+        fake.catalogue.edit(.scene, 5) { $0.title = "Another title" }
+        fake.catalogue.destroy(.image, [1])
+        try rig.sync(fake.url)
+        #expect(rig.derived == 4)
+    }
+
+    /// Ends a pass between the first and the second page of scenes, or of another kind.
+    private func cutOff(
+        _ rig: Rig, _ fake: FakeStash, _ options: SyncOptions, _ kind: Library.Kind = .scene
+    ) async throws -> SyncReport {
+        let page = kind == .image ? "ImagePage" : "ScenePage"
+        fake.faults.add(Fault(contains: page, skip: 1, action: .hang))
         defer { fake.faults.removeAll() }
         let cancel = Cancellation()
         return try await withCheckedThrowingContinuation { done in
             Thread { done.resume(with: Result { try rig.sync(fake.url, options: options, cancel: cancel) }) }.start()
             Thread {
-                _ = fake.wait { $0.filter { $0.query?.contains("ScenePage") == true }.count >= 2 }
+                _ = fake.wait { $0.filter { $0.query?.contains(page) == true }.count >= 2 }
                 // The second page is asked for while the first one is being stored.
                 let deadline = ContinuousClock.now + .seconds(30)
-                while (try? rig.ids(.scene).count) != 8, ContinuousClock.now < deadline { usleep(10_000) }
+                while (try? rig.ids(kind).count) != 8, ContinuousClock.now < deadline { usleep(10_000) }
                 cancel.cancel()
             }.start()
         }
