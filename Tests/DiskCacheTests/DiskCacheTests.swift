@@ -299,7 +299,7 @@ private func verify(_ file: CacheFile, _ version: String) -> [Int64] {
         #expect(place.reports.withLock { $0.count } == 2)
     }
 
-    @Test(.timeLimit(.minutes(6))) func `readers and evictions at the same time meet right bytes only`() throws {
+    @Test(.timeLimit(.minutes(9))) func `readers and evictions at the same time meet right bytes only`() throws {
         let place = try Place()
         let cache = place.cache()
         let file = try #require(cache.create(key, Self.one))

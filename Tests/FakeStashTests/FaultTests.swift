@@ -1,7 +1,7 @@
 import FakeStash
 import Testing
 
-@Suite(.timeLimit(.minutes(6))) struct FaultTests {
+@Suite(.timeLimit(.minutes(9))) struct FaultTests {
     private let path = "/scene/1/stream"
 
     @Test func `a stalled answer sends so many bytes and keeps the connection`() throws {

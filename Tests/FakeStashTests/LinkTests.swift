@@ -2,7 +2,7 @@ import FakeStash
 import Foundation
 import Testing
 
-@Suite(.timeLimit(.minutes(6))) struct LinkTests {
+@Suite(.timeLimit(.minutes(9))) struct LinkTests {
     private static let second: Int64 = 1_000_000_000
 
     @Test(arguments: [1_000, 250_000, 6_250_000, 25_000_000, 125_000_000])
@@ -67,7 +67,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(6))) struct PlainFileTests {
+@Suite(.timeLimit(.minutes(9))) struct PlainFileTests {
     @Test func `the bytes of a file on disk are every scene's, and its size is told`() throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("media-\(UUID().uuidString)").path
         let bytes = (0..<150_001).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 / 256) }

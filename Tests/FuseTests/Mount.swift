@@ -31,7 +31,7 @@ private final class ThreadPerJob: TaskExecutor {
 let canMount = access("/dev/fuse", R_OK | W_OK) == 0 && geteuid() == 0
 
 /// All tests that mount something, one after the other.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 enum MountedTests {}
 
 /// A mounted tree in a directory of its own.

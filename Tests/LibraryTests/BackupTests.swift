@@ -6,7 +6,7 @@ import Testing
 @testable import Library
 
 /// Backups of people's data, and the way back.
-@Suite(.timeLimit(.minutes(6)))
+@Suite(.timeLimit(.minutes(9)))
 struct BackupTests {
     private let sandbox: Sandbox
     private let file: String

@@ -6,7 +6,7 @@ import Testing
 @testable import Library
 
 /// Many writers, one transaction.
-@Suite(.timeLimit(.minutes(6)))
+@Suite(.timeLimit(.minutes(9)))
 struct GroupCommitTests {
     private struct Refused: Error, Equatable { let number: Int }
 

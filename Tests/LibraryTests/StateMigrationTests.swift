@@ -6,7 +6,7 @@ import Testing
 @testable import Library
 
 /// Older state databases, which have to survive this version and the next.
-@Suite(.timeLimit(.minutes(6)))
+@Suite(.timeLimit(.minutes(9)))
 struct StateMigrationTests {
     /// Every table of version 1 with rows; never changed, for such databases exist.
     private static let firstRows = """

@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(6)), arguments: [4 << 20, 16 << 20, 128 << 20])
+    @Test(.timeLimit(.minutes(9)), arguments: [4 << 20, 16 << 20, 128 << 20])
     func `sixty-four stalled reads leave another server its memory, and end when interrupted`(memory: Int) throws {
         let rig = try Self.rig(memory: memory)
         defer { rig.stop() }
@@ -54,7 +54,7 @@ import Testing
         #expect(!rig.store.isAwaited(0))
     }
 
-    @Test(.timeLimit(.minutes(6))) func `a slow server takes nothing from another`() throws {
+    @Test(.timeLimit(.minutes(9))) func `a slow server takes nothing from another`() throws {
         let slow = try Rig.server(scenes: 1, size: 90_000_000...90_000_000) { $0.bandwidth = 200_000 }
         let rig = try Rig(
             servers: [slow, Rig.server(scenes: 1, size: 8_000_000...8_000_000) { $0.name = "other" }],
@@ -73,7 +73,7 @@ import Testing
         #expect(sinks.allSatisfy { $0.isAnswered })
     }
 
-    @Test(.timeLimit(.minutes(6))) func `five hundred opens with a seek and a close leave no transfer behind`() throws {
+    @Test(.timeLimit(.minutes(9))) func `five hundred opens with a seek and a close leave no transfer behind`() throws {
         let rig = try Self.rig(memory: 16 << 20)
         defer { rig.stop() }
         let wrong = Lock(0)

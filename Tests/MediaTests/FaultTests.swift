@@ -90,7 +90,7 @@ struct Misbehaviour: Sendable, CustomTestStringConvertible {
         return findings.withLock { $0 }
     }
 
-    @Test(.timeLimit(.minutes(6)), arguments: Misbehaviour.all)
+    @Test(.timeLimit(.minutes(9)), arguments: Misbehaviour.all)
     func `the n-th request fails, for every n, and no byte is wrong`(fault: Misbehaviour) throws {
         let server = try Rig.server(scenes: 2)
         defer { server.stop() }
@@ -115,7 +115,7 @@ struct Misbehaviour: Sendable, CustomTestStringConvertible {
         #expect(passes > 2, "the fault befell no request")
     }
 
-    @Test(.timeLimit(.minutes(6)), arguments: [UInt64.random(in: 0..<1_000_000), 2])
+    @Test(.timeLimit(.minutes(9)), arguments: [UInt64.random(in: 0..<1_000_000), 2])
     func `sixteen threads read while requests fail in all ways at once`(seed: UInt64) throws {
         let server = try Rig.server()
         let rig = try Rig(servers: [server], memory: 4 << 20)

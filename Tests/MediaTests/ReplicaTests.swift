@@ -77,7 +77,7 @@ import Testing
         return nil
     }
 
-    @Test(.timeLimit(.minutes(6)), arguments: Misbehaviour.all)
+    @Test(.timeLimit(.minutes(9)), arguments: Misbehaviour.all)
     func `whatever request fails, the reader does not notice`(_ misbehaviour: Misbehaviour) throws {
         let rig = try Self.rig()
         defer { rig.stop() }
@@ -104,7 +104,7 @@ import Testing
         #expect(number > 0)
     }
 
-    @Test(.timeLimit(.minutes(6))) func `a server that ends in the middle is replaced, for good`() throws {
+    @Test(.timeLimit(.minutes(9))) func `a server that ends in the middle is replaced, for good`() throws {
         let rig = try Self.rig()
         defer { rig.stop() }
         let (handle, _) = try Self.open(rig)
@@ -117,7 +117,7 @@ import Testing
         rig.expectQuiet()
     }
 
-    @Test(.timeLimit(.minutes(6))) func `a server that is down or does not have the file opens all the same`() throws {
+    @Test(.timeLimit(.minutes(9))) func `a server that is down or does not have the file opens all the same`() throws {
         let rig = try Self.rig()
         defer { rig.stop() }
         rig.servers[0].faults.add(Fault(pathSuffix: "/stream", action: .status(404, "404 page not found")))
@@ -128,7 +128,7 @@ import Testing
         #expect(answer == .success(nil) && Self.read(rig, removed) == nil)
     }
 
-    @Test(.timeLimit(.minutes(6))) func `a server whose copy is another file by now gives no byte`() throws {
+    @Test(.timeLimit(.minutes(9))) func `a server whose copy is another file by now gives no byte`() throws {
         let rig = try Self.rig(areEqual: false)
         defer { rig.stop() }
         let (handle, _) = try Self.open(rig, isCopyTrue: false)
@@ -137,7 +137,7 @@ import Testing
         #expect(Self.read(rig, handle, 2_000_000..<Self.size) == .gone)
     }
 
-    @Test(.timeLimit(.minutes(6))) func `who has read another file than the index knows goes on nowhere else`() throws {
+    @Test(.timeLimit(.minutes(9))) func `who has read another file than the index knows goes on nowhere else`() throws {
         let rig = try Self.rig(areEqual: false)
         defer { rig.stop() }
         let (handle, _) = try Self.open(rig, isOwnTrue: false)
@@ -146,7 +146,7 @@ import Testing
         #expect(Self.read(rig, handle, 2_000_000..<Self.size) == .gone)
     }
 
-    @Test(.timeLimit(.minutes(6)))
+    @Test(.timeLimit(.minutes(9)))
     func `who went on elsewhere does not come back to a server that has another file by now`() throws {
         let rig = try Self.rig(areEqual: false)
         defer { rig.stop() }
@@ -160,7 +160,7 @@ import Testing
         #expect(rig.read(handle, 2_000_000, Self.step) == .failure(.changed))
     }
 
-    @Test(.timeLimit(.minutes(6))) func `an interrupt ends all attempts, and the deadline is one for all`() throws {
+    @Test(.timeLimit(.minutes(9))) func `an interrupt ends all attempts, and the deadline is one for all`() throws {
         let rig = try Self.rig(deadline: .seconds(2))
         defer { rig.stop() }
         let (handle, _) = try Self.open(rig)
@@ -177,7 +177,7 @@ import Testing
         rig.expectQuiet()
     }
 
-    @Test(.timeLimit(.minutes(6)), arguments: [1, 2, 3, 4])
+    @Test(.timeLimit(.minutes(9)), arguments: [1, 2, 3, 4])
     func `two servers that misbehave in turn give no wrong byte`(
         seed: UInt64
     ) throws {

@@ -7,7 +7,7 @@ import Testing
 @Suite(.serialized) struct StoreTests {
     private static let film = MediaResource.sceneStream(scene: 1)
 
-    @Test(.timeLimit(.minutes(6))) func `a hit is answered on the caller's thread`() throws {
+    @Test(.timeLimit(.minutes(9))) func `a hit is answered on the caller's thread`() throws {
         let rig = try Rig(servers: [Rig.server()])
         defer { rig.stop() }
         do {
@@ -21,7 +21,7 @@ import Testing
         rig.expectQuiet()
     }
 
-    @Test(.timeLimit(.minutes(6))) func `a small file is opened and read by one request`() throws {
+    @Test(.timeLimit(.minutes(9))) func `a small file is opened and read by one request`() throws {
         let rig = try Rig(servers: [Rig.server(scenes: 1, size: 50_000...50_000)])
         defer { rig.stop() }
         let (handle, _) = try rig.open(Self.film)
@@ -30,7 +30,7 @@ import Testing
         #expect(rig.servers[0].requests.count == 1)
     }
 
-    @Test(.timeLimit(.minutes(6))) func `a file is read from its front to its end in few requests`() throws {
+    @Test(.timeLimit(.minutes(9))) func `a file is read from its front to its end in few requests`() throws {
         let rig = try Rig(servers: [Rig.server(scenes: 1, size: 20_000_000...20_000_000)], memory: 64 << 20)
         defer { rig.stop() }
         let (handle, learned) = try rig.open(Self.film)
@@ -45,7 +45,7 @@ import Testing
         #expect(rig.store.counters().bytesReceived == size)
     }
 
-    @Test(.timeLimit(.minutes(6))) func `the size of a transcode is learned before its bytes`() throws {
+    @Test(.timeLimit(.minutes(9))) func `the size of a transcode is learned before its bytes`() throws {
         let rig = try Rig(servers: [Rig.server(scenes: 40)])
         defer { rig.stop() }
         let server = rig.servers[0]
@@ -57,7 +57,7 @@ import Testing
         #expect(rig.read(handle, 0, 1 << 20) == .success(expected))
     }
 
-    @Test(.timeLimit(.minutes(6))) func `versions are never mixed while a file is rewritten again and again`() throws {
+    @Test(.timeLimit(.minutes(9))) func `versions are never mixed while a file is rewritten again and again`() throws {
         let server = try Rig.server(scenes: 1, size: 3_000_000...3_000_000)
         // The file does not stay in memory whole for long, so that new requests meet the new file.
         let rig = try Rig(servers: [server], memory: 4 << 20)
@@ -109,7 +109,7 @@ import Testing
         rig.expectQuiet()
     }
 
-    @Test(.timeLimit(.minutes(6))) func `a read that is cancelled while it is answered is answered once`() throws {
+    @Test(.timeLimit(.minutes(9))) func `a read that is cancelled while it is answered is answered once`() throws {
         let server = try Rig.server(scenes: 1, size: 30_000_000...30_000_000) { $0.latencyMilliseconds = 2 }
         let rig = try Rig(servers: [server], memory: 4 << 20)
         defer { rig.stop() }
@@ -143,7 +143,7 @@ import Testing
         rig.expectQuiet()
     }
 
-    @Test(.timeLimit(.minutes(6))) func `shutdown answers every parked read and fails what comes later`() throws {
+    @Test(.timeLimit(.minutes(9))) func `shutdown answers every parked read and fails what comes later`() throws {
         let rig = try Rig(servers: [Rig.server(scenes: 1, size: 30_000_000...30_000_000)])
         defer { rig.stop() }
         let (handle, _) = try rig.open(Self.film)
@@ -162,7 +162,7 @@ import Testing
         #expect(rig.store.counters().blocks == 0 && rig.store.counters().transfers == 0)
     }
 
-    @Test(.timeLimit(.minutes(6))) func `sixty-four handles stay within the memory that there is`() throws {
+    @Test(.timeLimit(.minutes(9))) func `sixty-four handles stay within the memory that there is`() throws {
         let server = try Rig.server(scenes: 8, size: 2_000_000...4_000_000)
         // About memory, not about time: sixty-four at once make a busy machine slow.
         let rig = try Rig(servers: [server], memory: 4 << 20, deadline: .seconds(60), timeouts: .media)
@@ -185,7 +185,7 @@ import Testing
         rig.expectQuiet()
     }
 
-    @Test(.timeLimit(.minutes(6))) func `a stalled server takes nothing from another`() throws {
+    @Test(.timeLimit(.minutes(9))) func `a stalled server takes nothing from another`() throws {
         let rig = try Rig(
             servers: [
                 Rig.server(scenes: 2, size: 30_000_000...30_000_000),
@@ -211,7 +211,7 @@ import Testing
         #expect(sinks.allSatisfy { $0.isAnswered })
     }
 
-    @Test(.timeLimit(.minutes(6))) func `a silent server is marked down, and found again when it is back`() throws {
+    @Test(.timeLimit(.minutes(9))) func `a silent server is marked down, and found again when it is back`() throws {
         let healths = Lock<[ServerHealth]>([])
         let rig = try Rig(
             servers: [Rig.server(scenes: 1, size: 30_000_000...30_000_000)], deadline: .seconds(2), timeouts: .media
@@ -238,7 +238,7 @@ import Testing
                 == .success(rig.servers[0].expectedBytes(.scene, 1, offset: 9_000_000, count: 4096)))
     }
 
-    @Test(.timeLimit(.minutes(6))) func `an interrupted read leaves nothing behind`() throws {
+    @Test(.timeLimit(.minutes(9))) func `an interrupted read leaves nothing behind`() throws {
         let rig = try Rig(servers: [Rig.server(scenes: 1, size: 30_000_000...30_000_000)], timeouts: .media)
         defer { rig.stop() }
         do {
@@ -252,7 +252,7 @@ import Testing
         rig.expectQuiet()
     }
 
-    @Test(.timeLimit(.minutes(6))) func `a slow first answer does not hold up the open, and the read gets it`() throws {
+    @Test(.timeLimit(.minutes(9))) func `a slow first answer does not hold up the open, and the read gets it`() throws {
         let rig = try Rig(servers: [Rig.server()], timeouts: .media)
         defer { rig.stop() }
         rig.servers[0].faults.add(Fault(pathSuffix: "/stream", times: 1, action: .delay(milliseconds: 900)))
@@ -262,7 +262,7 @@ import Testing
         #expect(rig.read(handle, 0, 5000) == .success(expected))
     }
 
-    @Test(.timeLimit(.minutes(6))) func `an image is fetched whole by one request`() throws {
+    @Test(.timeLimit(.minutes(9))) func `an image is fetched whole by one request`() throws {
         let rig = try Rig(servers: [Rig.server { $0.imageSize = 900_000...1_000_000 }])
         defer { rig.stop() }
         let (handle, learned) = try rig.open(.image(image: 1), whole: true)
@@ -273,7 +273,7 @@ import Testing
         #expect(rig.servers[0].requests.map { $0.range } == [nil])
     }
 
-    @Test(.timeLimit(.minutes(6)))
+    @Test(.timeLimit(.minutes(9)))
     func `an image that comes whole, without a version and with another size, is somebody's word and no image`() throws
     {
         let rig = try Rig(servers: [Rig.server { $0.imageSize = 900_000...1_000_000 }])
@@ -288,7 +288,7 @@ import Testing
         #expect(learned?.size == size && rig.read(handle, 0, 1 << 20) == .success(expected))
     }
 
-    @Test(.timeLimit(.minutes(6))) func `a file that is forgotten is fetched again`() throws {
+    @Test(.timeLimit(.minutes(9))) func `a file that is forgotten is fetched again`() throws {
         let rig = try Rig(servers: [Rig.server()])
         defer { rig.stop() }
         let (handle, _) = try rig.open(Self.film)
@@ -308,7 +308,7 @@ import Testing
         #expect(rig.read(fresh, 0, 4096) == .success(anew))
     }
 
-    @Test(.timeLimit(.minutes(6))) func `a server that is removed fails its reads at once`() throws {
+    @Test(.timeLimit(.minutes(9))) func `a server that is removed fails its reads at once`() throws {
         let rig = try Rig(servers: [Rig.server()])
         defer { rig.stop() }
         let (handle, _) = try rig.open(Self.film)

@@ -4,7 +4,7 @@ import Testing
 
 /// Titles that break careless file systems.
 @Suite(
-    .serialized, .enabled(if: canMount), .timeLimit(.minutes(6)),
+    .serialized, .enabled(if: canMount), .timeLimit(.minutes(9)),
     .mounted { try $0.addAtticAndCellar { $0.awkwardNames = true } }, .onOwnThread)
 struct AwkwardNameTests {
     let lab: Lab

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// Backups of a library that is in use.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct BackupTests {
     private static let counter = "user.peekfs.play_count"
 

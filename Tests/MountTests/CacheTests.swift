@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// What was read is kept on the disk: over the end of the daemon, and while its server is away.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct CacheTests {
     private struct View: Decodable {
         struct Server: Decodable {

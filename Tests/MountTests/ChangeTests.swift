@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// What changes at a server shows after a sync.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct ChangeTests {
     @Test func `a file that is rewritten at its server is never mixed with what it was`() throws {
         try Lab.with { lab in

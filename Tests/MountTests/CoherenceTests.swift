@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// What the kernel was told before a sync does not outlive it, and who only looks at times misses nothing.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct CoherenceTests {
     @Test func `who only compares the times of directories sees what comes and goes, and nothing else`() throws {
         try Lab.with { lab in

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// Everything that is listed, read once and compared with what its own server holds.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .mounted(), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .mounted(), .onOwnThread)
 struct ContentTests {
     let lab: Lab
     let model: Model

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// The control API of a daemon that serves a mount, asked as other programs ask it: with curl, over its socket and its port.
-@Suite(.enabled(if: canMount), .onOwnThread, .timeLimit(.minutes(6)))
+@Suite(.enabled(if: canMount), .onOwnThread, .timeLimit(.minutes(9)))
 struct ControlTests {
     @Test func `servers are added, changed and removed while mounted, and no answer holds a key`() throws {
         try Lab.with { lab in

@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// What was acknowledged: when the daemon dies in the middle of it, and when a backup comes back beneath it.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct DurabilityTests {
     /// Any whole number can be one, so every write has a value of its own.
     private static let counter = "user.peekfs.play_count"

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// How a mount ends, and what is left of it.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct EndTests {
     @Test(arguments: [SIGTERM, SIGINT])
     func `it unmounts and ends well, also while somebody waits for a server that does not answer`(

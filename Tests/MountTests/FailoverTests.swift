@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// Servers that end while somebody reads what another one has as well.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct FailoverTests {
     private static let size: Int64 = 12_000_000
 

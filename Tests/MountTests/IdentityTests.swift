@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// Ids that are the same number on two servers are not the same thing.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .mounted(), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .mounted(), .onOwnThread)
 struct IdentityTests {
     let lab: Lab
     let model: Model

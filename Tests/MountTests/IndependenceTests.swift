@@ -4,7 +4,7 @@ import GRDB
 import Testing
 
 /// What one server said is its own: no other server that comes and goes leaves a trace in it.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct IndependenceTests {
     /// All rows of an instance in the index, a line each: those that carry its number, and those of its own tree. No
     /// column is left out.

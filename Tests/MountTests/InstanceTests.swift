@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// What `peekfs instance` does to a mount that goes on.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct InstanceTests {
     @Test func `with no server there is a text that says what to do, until there is one`() throws {
         try Lab.with { lab in

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// Directories of many batches, read as programs do it, while what is in them changes.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct ListingTests {
     private static func mount(_ lab: Lab) throws -> (scenes: Path, catalogue: Catalogue) {
         let server = try lab.startServer("attic") {

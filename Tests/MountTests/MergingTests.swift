@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// Three servers that hold the same person, through shared ids that do not all reach everybody.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct MergingTests {
     private static let orders = [
         ["attic", "barn", "cellar"], ["attic", "cellar", "barn"], ["barn", "attic", "cellar"],

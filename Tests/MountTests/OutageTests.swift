@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// Servers that go away and come back, and servers that misbehave.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct OutageTests {
     @Test func `a server that is down takes nothing along but the bytes of its own files`() throws {
         try Lab.with { lab in

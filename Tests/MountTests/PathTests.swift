@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// What every path says of itself, and what it does not let anybody do.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .mounted(), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .mounted(), .onOwnThread)
 struct PathTests {
     let lab: Lab
 

@@ -4,7 +4,7 @@ import GRDB
 import Testing
 
 /// Ratings from the web app Peek, seen on a mount.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct PeekTests {
     private struct Row: Hashable {
         let user: Int64

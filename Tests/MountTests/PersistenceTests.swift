@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// Names and inode numbers are kept by other programs.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct PersistenceTests {
     @Test func `names and inodes stay when it is mounted again and when the index is lost`() throws {
         try Lab.with { lab in

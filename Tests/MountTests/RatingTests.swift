@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// Ratings as `setfattr` and Dolphin set them.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct RatingTests {
     private static let rating = "user.peekfs.rating"
     private static let baloo = "user.baloo.rating"

@@ -5,7 +5,7 @@ import Testing
 
 /// A file that is replaced at its server while somebody reads it: what one open file gives is of one version, however it is read
 /// and whoever else reads.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct ReplacementTests {
     private static let size = 4_000_000
 

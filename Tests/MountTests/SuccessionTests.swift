@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// A server gives a thing that it had another id: paths and what people said go with it.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct SuccessionTests {
     /// Where something stands, in the merged tree and in its server's own, with its value.
     private func places(_ lab: Lab, _ directory: String, _ ref: Ref) throws -> [Path] {

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// What a person said is never lost: through everything that can happen to one of the servers that share a thing.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct SurvivalTests {
     private static let servers = ["attic", "cellar", "barn"]
 

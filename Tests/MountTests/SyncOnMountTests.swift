@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// What a sync makes of bad answers and of deletions, as it shows on the mount.
-@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(6)), .onOwnThread)
+@Suite(.serialized, .enabled(if: canMount), .timeLimit(.minutes(9)), .onOwnThread)
 struct SyncOnMountTests {
     /// Answers every question for tags and scenes with nothing on the page, though there are so many.
     private static func empty(_ tags: Int, _ scenes: Int) -> Fault.Action {

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// What `add`, `set` and `test` say about servers that cannot be used.
-@Suite(.timeLimit(.minutes(6)))
+@Suite(.timeLimit(.minutes(9)))
 struct ConnectionTests {
     /// A server, what it is told, and what a person is told.
     struct Case: CustomTestStringConvertible, Sendable {

@@ -5,7 +5,7 @@ import Peek
 import Testing
 
 /// `peekfs import-peek` from outside.
-@Suite(.timeLimit(.minutes(6)))
+@Suite(.timeLimit(.minutes(9)))
 struct ImportPeekTests {
     private struct Report: Decodable {
         struct Person: Decodable {

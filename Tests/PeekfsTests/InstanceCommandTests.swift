@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// `peekfs instance …` from outside.
-@Suite(.timeLimit(.minutes(6)))
+@Suite(.timeLimit(.minutes(9)))
 struct InstanceCommandTests {
     let peekfs: Program
 

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// `peekfs merge …` and `peekfs conflicts` from outside, over two servers that were synced.
-@Suite(.timeLimit(.minutes(6)))
+@Suite(.timeLimit(.minutes(9)))
 struct MergeCommandTests {
     let peekfs: Program
     let attic: FakeStash

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// What `instance add` and `instance set` do about servers that were there before, and about those that were not.
-@Suite(.timeLimit(.minutes(6)))
+@Suite(.timeLimit(.minutes(9)))
 struct RecognitionTests {
     let peekfs: Program
 

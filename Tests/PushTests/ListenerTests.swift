@@ -23,7 +23,7 @@ final class News: Sendable {
 }
 
 /// Over real sockets.
-@Suite(.serialized, .timeLimit(.minutes(6))) struct ListenerTests {
+@Suite(.serialized, .timeLimit(.minutes(9))) struct ListenerTests {
     /// Short enough to see everything happen.
     static func times() -> PushTimes {
         var times = PushTimes()

@@ -72,7 +72,7 @@ private final class TLSProxy: Sendable {
     }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(6))) struct TrustTests {
+@Suite(.serialized, .timeLimit(.minutes(9))) struct TrustTests {
     @Test func `over TLS the instance's own trust decides`() async throws {
         let fake = try FakeStash.start()
         let proxy = try TLSProxy(to: fake.port)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Stash
 
-@Suite(.timeLimit(.minutes(6))) struct ClientTests {
+@Suite(.timeLimit(.minutes(9))) struct ClientTests {
     @Test(arguments: Generation.allCases)
     func `a server describes itself`(generation: Generation) throws {
         let rig = try Rig(Rig.configuration(generation))
@@ -263,7 +263,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(6))) struct ConnectionReportTests {
+@Suite(.timeLimit(.minutes(9))) struct ConnectionReportTests {
     private func report(
         _ configuration: FakeStash.Configuration, key: String? = nil, fault: Fault? = nil,
         url: (String) -> String = { $0 }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Stash
 
-@Suite(.timeLimit(.minutes(6))) struct StreamTests {
+@Suite(.timeLimit(.minutes(9))) struct StreamTests {
     @Test(arguments: Generation.allCases)
     func `a whole file comes as it is`(generation: Generation) throws {
         let rig = try Rig(Rig.configuration(generation))

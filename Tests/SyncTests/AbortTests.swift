@@ -6,7 +6,7 @@ import Testing
 
 @testable import Sync
 
-@Suite(.serialized, .timeLimit(.minutes(6))) struct AbortTests {
+@Suite(.serialized, .timeLimit(.minutes(9))) struct AbortTests {
     private func start(_ change: (inout FakeStash.Configuration) -> Void = { _ in }) throws -> FakeStash {
         var configuration = FakeStash.Configuration()
         change(&configuration)

@@ -7,7 +7,7 @@ import Testing
 @testable import Sync
 
 @Suite struct CourtesyTests {
-    @Test(.timeLimit(.minutes(6))) func `a question waits for as long as somebody waits for the server, within limits`()
+    @Test(.timeLimit(.minutes(9))) func `a question waits for as long as somebody waits for the server, within limits`()
     {
         let asked = Lock(0)
         let patient = Courtesy(
@@ -29,7 +29,7 @@ import Testing
         #expect(ContinuousClock.now - start >= Courtesy.longest)
     }
 
-    @Test(.timeLimit(.minutes(6))) func `a pass asks for no rows while people wait, and goes on afterwards`() throws {
+    @Test(.timeLimit(.minutes(9))) func `a pass asks for no rows while people wait, and goes on afterwards`() throws {
         let server = try FakeStash.start()
         defer { server.stop() }
         let rig = try Rig()

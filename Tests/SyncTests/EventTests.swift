@@ -6,7 +6,7 @@ import Testing
 
 @testable import Sync
 
-@Suite(.timeLimit(.minutes(6))) struct EventTests {
+@Suite(.timeLimit(.minutes(9))) struct EventTests {
     private func event(_ what: SyncEvent.What) -> SyncEvent {
         SyncEvent(at: 1_764_357_000, instance: UUID(), name: "attic", what: what)
     }

@@ -5,7 +5,7 @@ import Sync
 import Testing
 
 /// A server is read only as long as its ids mean what they meant.
-@Suite(.serialized, .timeLimit(.minutes(6))) struct RecognitionTests {
+@Suite(.serialized, .timeLimit(.minutes(9))) struct RecognitionTests {
     private func start(
         _ generation: Generation, _ change: (inout FakeStash.Configuration) -> Void = { _ in }
     ) throws -> FakeStash {

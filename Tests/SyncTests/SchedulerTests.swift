@@ -35,7 +35,7 @@ private final class Reports: Sendable {
     }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(6))) struct SchedulerTests {
+@Suite(.serialized, .timeLimit(.minutes(9))) struct SchedulerTests {
     private func instance(_ number: Int64, _ url: String, enabled: Bool = true) -> Instance {
         Instance(
             number: InstanceNumber(number), id: UUID(), name: "server \(number)", url: url, apiKey: nil,
