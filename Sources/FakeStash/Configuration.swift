@@ -54,8 +54,8 @@ extension FakeStash {
         /// Credentials are set: a request without a key is refused (Stash 1.3).
         package var requiresLogin = false
 
-        /// 0 lets the kernel choose.
-        package var port = 0
+        /// Where it listens; `nil` lets the kernel choose.
+        package var port: HeldPort?
         /// The prefix that a reverse proxy in front would strip, such as `/stash`; other paths are then not Stash's.
         package var basePath = ""
         /// What `systemStatus.status` says: `OK`, `SETUP` or `NEEDS_MIGRATION`. Unless `OK`, every query fails (Stash 2.5).

@@ -45,6 +45,43 @@ final class Server: Sendable {
     }
 }
 
+/// A port of 127.0.0.1 that the kernel gives to nobody who does not name it, also while no server listens there.
+///
+/// It is held by a socket that is bound and does not listen: connections are refused, and a server that sets SO_REUSEADDR
+/// may listen beside it (socket(7)). So who waits for a server's return never meets another one.
+package final class HeldPort: Sendable {
+    package let number: Int
+    private let holder: Int32
+
+    /// - Parameter wanted: The number; 0 lets the kernel choose.
+    /// - Throws: `POSIXError` when somebody listens there or there is none left.
+    package init(_ wanted: UInt16 = 0) throws {
+        let holder = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        func trouble() -> POSIXError { POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+        guard holder >= 0 else { throw trouble() }
+        var (isReused, size) = (Int32(1), socklen_t(MemoryLayout<sockaddr_in>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        address.sin_port = wanted.bigEndian
+        let status = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+                setsockopt(holder, SOL_SOCKET, SO_REUSEADDR, &isReused, socklen_t(MemoryLayout<Int32>.size)) == 0
+                    && bind(holder, generic, size) == 0 && getsockname(holder, generic, &size) == 0
+            }
+        }
+        guard status else {
+            let error = trouble()
+            close(holder)
+            throw error
+        }
+        self.holder = holder
+        number = Int(UInt16(bigEndian: address.sin_port))
+    }
+
+    deinit { close(holder) }
+}
+
 /// A Stash server for tests and demonstrations: it behaves as a real one of either generation on the wire, with a catalogue
 /// made from a seed, and misbehaves on demand. It listens on 127.0.0.1 only.
 package final class FakeStash: Sendable {
@@ -55,8 +92,8 @@ package final class FakeStash: Sendable {
     package let faults: Faults
     /// Those who listen for what is done here.
     package let audience: Audience
-    /// The port that it listens on.
-    package let port: Int
+    /// The port that it listens on, which nobody else gets as long as somebody has a configuration of this server.
+    package let port: HeldPort
 
     private let log: RequestLog
     private let routes: Routes
@@ -66,7 +103,7 @@ package final class FakeStash: Sendable {
     private let pool: NIOThreadPool
 
     /// The base URL that a client is given.
-    package var url: String { "http://127.0.0.1:\(port)\(configuration.basePath)" }
+    package var url: String { "http://127.0.0.1:\(port.number)\(configuration.basePath)" }
 
     /// All requests so far, in order of arrival.
     package var requests: [RequestRecord] { log.records.filter { !$0.method.isEmpty } }
@@ -91,6 +128,8 @@ package final class FakeStash: Sendable {
     ) throws -> FakeStash {
         let clips = Clips.load()
         var configuration = configuration
+        let port = try configuration.port ?? HeldPort()
+        configuration.port = port
         if configuration.recordedLike { RecordedLike.size(&configuration) }
         let file = try configuration.mediaFile.map { try StoredFile($0) }
         if let file { configuration.mediaSize = file.size...file.size }
@@ -116,21 +155,19 @@ package final class FakeStash: Sendable {
             }
         let channel: any Channel
         do {
-            channel = try bootstrap.bind(host: "127.0.0.1", port: configuration.port).wait()
+            channel = try bootstrap.bind(host: "127.0.0.1", port: port.number).wait()
         } catch {
             try? group.syncShutdownGracefully()
             try? server.pool.syncShutdownGracefully()
             throw error
         }
         return FakeStash(
-            configuration, catalogue, faults, server.audience, channel.localAddress?.port ?? 0, log, routes, channel,
-            group,
-            server.pool)
+            configuration, catalogue, faults, server.audience, port, log, routes, channel, group, server.pool)
     }
 
     private init(
         _ configuration: Configuration, _ catalogue: Catalogue, _ faults: Faults, _ audience: Audience,
-        _ port: Int, _ log: RequestLog,
+        _ port: HeldPort, _ log: RequestLog,
         _ routes: Routes, _ listener: any Channel, _ group: MultiThreadedEventLoopGroup, _ pool: NIOThreadPool
     ) {
         self.configuration = configuration
@@ -145,7 +182,7 @@ package final class FakeStash: Sendable {
         self.pool = pool
     }
 
-    /// Closes the listening socket and every connection. The port is free afterwards.
+    /// Closes the listening socket and every connection. Another server may listen at the same `port` afterwards.
     package func stop() {
         guard !isStopped.exchange(true, ordering: .sequentiallyConsistent) else { return }
         // Before the loops end: a connection that one of them accepts now may belong to another that has ended, and NIO takes

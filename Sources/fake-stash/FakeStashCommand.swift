@@ -14,7 +14,7 @@ struct FakeStashCommand: ParsableCommand {
             """)
 
     @Option(help: "Port to listen on; 0 lets the kernel choose.")
-    var port = 0
+    var port: UInt16 = 0
 
     @Option(help: "Wire format: v22 or v30.")
     var generation = Generation.v30
@@ -139,7 +139,7 @@ struct FakeStashCommand: ParsableCommand {
         configuration.recordedLike = recordedLike
         configuration.windowsPaths = windowsPaths
         configuration.requiresLogin = requiresLogin
-        configuration.port = port
+        configuration.port = try HeldPort(port)
         configuration.basePath = basePath
         configuration.status = status
         configuration.utcOffset = utcOffset

@@ -80,7 +80,7 @@ import Testing
 
     @Test func `connections are kept alive and answer in order`() throws {
         let served = try Served()
-        let client = try RawClient(port: served.server.port)
+        let client = try RawClient(port: served.server.port.number)
         for id in [1, 2, 3] { client.send("GET", "/scene/\(id)/stream", ["Range": "bytes=0-99"]) }
         for id in [1, 2, 3] {
             #expect(

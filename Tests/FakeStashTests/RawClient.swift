@@ -145,7 +145,7 @@ final class Served {
     func ask(
         _ method: String, _ path: String, _ headers: [String: String] = [:], body: String = "", timeout: Int = 10
     ) throws -> RawAnswer {
-        let client = try RawClient(port: server.port, timeout: timeout)
+        let client = try RawClient(port: server.port.number, timeout: timeout)
         client.send(method, path, headers.merging(["Connection": "close"]) { first, _ in first }, body: body)
         return client.receive(hasBody: method != "HEAD")
     }

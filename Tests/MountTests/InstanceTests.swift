@@ -93,7 +93,7 @@ struct InstanceTests {
 
             var moved = try lab.server("attic").configuration
             let before = try lab.server("attic").url
-            moved.port = 0
+            moved.port = nil
             moved.basePath = "/stash"
             let server = try FakeStash.start(moved)
             defer { server.stop() }

@@ -88,10 +88,7 @@ final class Lab: Sendable {
 
     /// Ends a server and starts another one like it on the same port.
     func restartServer(_ name: String) throws {
-        let port = try server(name).port
-        var configuration = try server(name).configuration
-        configuration.port = port
-        let server = try FakeStash.start(configuration)
+        let server = try FakeStash.start(server(name).configuration)
         state.change { $0.servers[name] = server }
     }
 
@@ -100,7 +97,6 @@ final class Lab: Sendable {
     func replaceServer(_ name: String, seed: UInt64) throws -> FakeStash {
         try server(name).stop()
         var configuration = try server(name).configuration
-        configuration.port = try server(name).port
         configuration.seed = seed
         let server = try FakeStash.start(configuration)
         state.change { $0.servers[name] = server }
@@ -111,7 +107,7 @@ final class Lab: Sendable {
     func moveServer(_ name: String, to newName: String) throws {
         let old = try server(name)
         var configuration = old.configuration
-        configuration.port = 0
+        configuration.port = nil
         configuration.apiKey = key(of: newName)
         let new = try FakeStash.start(configuration)
         new.catalogue.restore(old.catalogue.backup())

@@ -12,7 +12,7 @@ struct RecognitionTests {
     }
 
     private func server(
-        _ name: String, _ generation: Generation = .v30, key: String? = nil, port: Int = 0
+        _ name: String, _ generation: Generation = .v30, key: String? = nil, port: HeldPort? = nil
     ) throws -> FakeStash {
         var configuration = FakeStash.Configuration()
         configuration.name = name

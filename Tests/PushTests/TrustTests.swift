@@ -75,7 +75,7 @@ private final class TLSProxy: Sendable {
 @Suite(.serialized, .timeLimit(.minutes(9))) struct TrustTests {
     @Test func `over TLS the instance's own trust decides`() async throws {
         let fake = try FakeStash.start()
-        let proxy = try TLSProxy(to: fake.port)
+        let proxy = try TLSProxy(to: fake.port.number)
         defer {
             proxy.stop()
             fake.stop()

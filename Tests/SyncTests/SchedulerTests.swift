@@ -92,9 +92,8 @@ private final class Reports: Sendable {
 
     @Test func `a server that comes back is noticed, and one with another address is asked at once`() async throws {
         var configuration = FakeStash.Configuration()
-        let first = try FakeStash.start(configuration)
-        configuration.port = first.port
-        first.stop()
+        let port = try HeldPort()
+        configuration.port = port
         let other = try FakeStash.start()
         defer { other.stop() }
         let settings = configuration
@@ -105,7 +104,7 @@ private final class Reports: Sendable {
             schedule.longestPause = .milliseconds(20)
             let scheduler = self.scheduler(rig, reports, schedule)
             defer { scheduler.stop() }
-            scheduler.update([self.instance(1, "http://127.0.0.1:\(settings.port)")])
+            scheduler.update([self.instance(1, "http://127.0.0.1:\(port.number)")])
             reports.wait { $0.count >= 3 }
             #expect(reports.count(1, failed: true) >= 3)
             #expect(scheduler.status().first?.failingSince != nil)
