@@ -62,8 +62,8 @@ extension Lab {
     }
 
     /// Every path of the mount with what it is and where it leads, as `find` would list them.
-    func listing() throws -> String {
-        try root.walk().map { path, status in
+    func listing(entering isEntered: (Path) -> Bool = { _ in true }) throws -> String {
+        try root.walk(entering: isEntered).map { path, status in
             let target = status.isLink ? try FileManager.default.destinationOfSymbolicLink(atPath: path.text) : ""
             return "\(status.st_mode) \(path) \(target)"
         }.sorted().joined(separator: "\n")

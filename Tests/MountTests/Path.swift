@@ -81,12 +81,13 @@ struct Path: Hashable, CustomStringConvertible {
     /// The names, or none where there is no such directory.
     var names: [String] { (try? list()) ?? [] }
 
-    /// Everything below, symbolic links not followed, directories before what is in them.
-    func walk() throws -> [(path: Path, status: stat)] {
+    /// Everything below, symbolic links not followed, directories before what is in them; of directories that are not
+    /// `entered` nothing but themselves.
+    func walk(entering isEntered: (Path) -> Bool = { _ in true }) throws -> [(path: Path, status: stat)] {
         try list().flatMap { name -> [(path: Path, status: stat)] in
             let path = self / name
             let status = try path.status()
-            return [(path, status)] + (status.isDirectory ? try path.walk() : [])
+            return [(path, status)] + (status.isDirectory && isEntered(path) ? try path.walk(entering: isEntered) : [])
         }
     }
 
