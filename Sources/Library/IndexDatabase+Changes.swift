@@ -148,11 +148,11 @@ extension IndexDatabase {
     /// equal text, which has whole seconds only; nil when there are none such.
     package func differing(
         _ rows: [(id: Int64, updatedAt: String)], kind: Kind, instance: InstanceNumber, since: Int64?
-    ) throws -> (changed: Set<Int64>, unknown: Int) {
+    ) throws -> (changed: IDSet, unknown: Int) {
         try pool.read { db in
             let statement = try db.cachedStatement(
                 sql: "SELECT updated_at, modified FROM member WHERE instance = ? AND kind = ? AND id = ?")
-            var changed: Set<Int64> = []
+            var changed: IDSet = []
             var unknown = 0
             for row in rows {
                 let known = try Row.fetchOne(statement, arguments: [instance.rawValue, kind.rawValue, row.id])
@@ -182,7 +182,7 @@ extension IndexDatabase {
     }
 
     /// Makes known rows differ from whatever the server has: the next pass that lists them reads them.
-    package func markStale(_ ids: Set<Int64>, kind: Kind, instance: InstanceNumber) throws {
+    package func markStale(_ ids: IDSet, kind: Kind, instance: InstanceNumber) throws {
         guard !ids.isEmpty else { return }
         try pool.write { db in
             for id in ids { try Self.markStale(EntityRef(instance: instance, kind: kind, id: id), db) }
@@ -199,11 +199,11 @@ extension IndexDatabase {
     /// Files that nobody is known to have come with what has them.
     package func owners(
         ofChanged files: [(id: Int64, updatedAt: String?)], instance: InstanceNumber
-    ) throws -> [Kind: Set<Int64>] {
+    ) throws -> [Kind: IDSet] {
         try pool.read { db in
             let statement = try db.cachedStatement(
                 sql: "SELECT kind, id, updated_at FROM file INDEXED BY file_file_id WHERE instance = ? AND file_id = ?")
-            var owners: [Kind: Set<Int64>] = [:]
+            var owners: [Kind: IDSet] = [:]
             for file in files {
                 for row in try Row.fetchAll(statement, arguments: [instance.rawValue, file.id]) {
                     guard row["updated_at"] != file.updatedAt, let kind = Kind(rawValue: row["kind"]) else { continue }
@@ -215,7 +215,7 @@ extension IndexDatabase {
     }
 
     /// The things of a kind that are linked to one of these.
-    package func carriers(_ kind: Kind, of targets: Set<EntityRef>, instance: InstanceNumber) throws -> Set<Int64> {
+    package func carriers(_ kind: Kind, of targets: Set<EntityRef>, instance: InstanceNumber) throws -> IDSet {
         guard !targets.isEmpty else { return [] }
         return try pool.read { db in
             let statement = try db.cachedStatement(
@@ -223,7 +223,7 @@ extension IndexDatabase {
                     SELECT from_id FROM edge INDEXED BY edge_to
                     WHERE instance = ? AND to_kind = ? AND to_id = ? AND from_kind = ?
                     """)
-            var found: Set<Int64> = []
+            var found: IDSet = []
             for target in targets where target.instance == instance {
                 found.formUnion(
                     try Int64.fetchAll(
@@ -231,14 +231,14 @@ extension IndexDatabase {
                         arguments: [instance.rawValue, target.kind.rawValue, target.id, kind.rawValue]))
             }
             guard kind == .scene else { return found }
-            let tags = Set(targets.filter { $0.instance == instance && $0.kind == .tag }.map(\.id))
+            let tags = IDSet(targets.filter { $0.instance == instance && $0.kind == .tag }.map(\.id))
             return found.union(try Self.scenesMarked(with: tags, instance, db))
         }
     }
 
     /// The markers of these scenes, or of all, as they are known: of each scene the server's texts by the markers' ids.
     package func markers(
-        of instance: InstanceNumber, in scenes: Set<Int64>?
+        of instance: InstanceNumber, in scenes: IDSet?
     ) throws -> [Int64: [Int64: String]] {
         let list = scenes.map { "[" + $0.sorted().map(String.init).joined(separator: ",") + "]" }
         let within = scenes == nil ? "" : "AND m.id IN (SELECT value FROM json_each(:scenes))"
@@ -261,11 +261,11 @@ extension IndexDatabase {
 
     /// The scenes that have a marker with one of these tags, which is no link of the scene itself.
     static func scenesMarked(
-        with tags: Set<Int64>, _ instance: InstanceNumber, _ db: Database
-    ) throws -> Set<Int64> {
+        with tags: IDSet, _ instance: InstanceNumber, _ db: Database
+    ) throws -> IDSet {
         guard !tags.isEmpty else { return [] }
         let list = "[" + tags.sorted().map(String.init).joined(separator: ",") + "]"
-        return try Set(
+        return try IDSet(
             Int64.fetchAll(
                 db,
                 sql: """
@@ -275,14 +275,14 @@ extension IndexDatabase {
     }
 
     /// The ids of a kind that are not among these.
-    package func missing(_ kind: Kind, of instance: InstanceNumber, seen: Set<Int64>) throws -> Set<Int64> {
+    package func missing(_ kind: Kind, of instance: InstanceNumber, seen: IDSet) throws -> IDSet {
         try pool.read { db in try Self.missing(kind, instance, seen, db) }
     }
 
     static func missing(
-        _ kind: Kind, _ instance: InstanceNumber, _ seen: Set<Int64>, _ db: Database
-    ) throws -> Set<Int64> {
-        var missing: Set<Int64> = []
+        _ kind: Kind, _ instance: InstanceNumber, _ seen: IDSet, _ db: Database
+    ) throws -> IDSet {
+        var missing: IDSet = []
         let ids = try Int64.fetchCursor(
             db, sql: "SELECT id FROM member WHERE instance = ? AND kind = ?",
             arguments: [instance.rawValue, kind.rawValue])

@@ -84,7 +84,7 @@ extension IndexDatabase {
     /// Ends a kind: what a pass that read everything did not see is counted as missing, and removed when two such passes
     /// agree. When too much is missing nothing is removed, unless `force` says that it is true.
     /// `seen` are the ids that the server has: only a pass that got all that the server counts may call this.
-    package func finish(_ kind: Kind, in pass: SyncPass, seen: Set<Int64>, force: Bool) throws -> DeletionReport {
+    package func finish(_ kind: Kind, in pass: SyncPass, seen: IDSet, force: Bool) throws -> DeletionReport {
         try pool.write { db in
             let key: StatementArguments = [pass.instance.rawValue, kind.rawValue]
             try db.execute(
@@ -96,8 +96,9 @@ extension IndexDatabase {
                 try Int.fetchOne(
                     db, sql: "SELECT count(*) FROM member WHERE instance = ? AND kind = ?", arguments: key) ?? 0
             let missing = try Self.missing(kind, pass.instance, seen, db)
-            let doubted = try Int64.fetchAll(
-                db, sql: "SELECT id FROM member WHERE instance = ? AND kind = ? AND missed > 0", arguments: key)
+            let doubted = IDSet(
+                try Int64.fetchAll(
+                    db, sql: "SELECT id FROM member WHERE instance = ? AND kind = ? AND missed > 0", arguments: key))
             let count = try db.cachedStatement(
                 sql: "UPDATE member SET missed = missed + 1 WHERE instance = ? AND kind = ? AND id = ?")
             // That everything is gone is a fault and says nothing of any row.
@@ -113,7 +114,7 @@ extension IndexDatabase {
             let isTooMuch = Self.isTooMuch(missing.count, of: total)
             let gone = isTooMuch ? (force ? missing : []) : missing.intersection(doubted)
             // What is missing as before is no news.
-            let doubtedNow = seen.isEmpty ? Set(doubted) : missing
+            let doubtedNow = seen.isEmpty ? doubted : missing
             try Self.markDirty(
                 gone.union(doubtedNow.symmetricDifference(doubted)).map {
                     EntityRef(instance: pass.instance, kind: kind, id: $0)
@@ -129,7 +130,7 @@ extension IndexDatabase {
 
     /// Says which things of a kind have no real picture (Stash 4.4: they answer 200 with a default).
     /// Those among `seen` that are not in `ids` have one; of others nothing is said.
-    package func setPictures(missing ids: Set<Int64>, among seen: Set<Int64>, kind: Kind, instance: InstanceNumber)
+    package func setPictures(missing ids: IDSet, among seen: IDSet, kind: Kind, instance: InstanceNumber)
         throws
     {
         try pool.write { db in
@@ -220,7 +221,7 @@ extension IndexDatabase {
     /// Remembers what was set aside, instead of what was set aside earlier of the same kind: of the rows with these ids,
     /// or, when that is nil, of all.
     package func setAside(
-        _ rows: [SetAside], of kind: Kind, insteadOf ids: Set<Int64>?, in pass: SyncPass
+        _ rows: [SetAside], of kind: Kind, insteadOf ids: IDSet?, in pass: SyncPass
     ) throws {
         let known = try setAside(of: pass.instance).filter { $0.kind == kind }
         guard !rows.isEmpty || !known.isEmpty else { return }
@@ -270,6 +271,10 @@ extension IndexDatabase {
     /// The key of the setting that tells that everything has to be derived again; each value is used once.
     package static let distrust = "all-dirty"
 
+    /// The key of the setting that tells which run made the derived tables; there is none while one is under way, and after one that
+    /// was not ended.
+    package static let derivation = "derivation"
+
     /// Of more it is not kept which they are: looking at everything is quicker.
     private static let dirtyLimit = 20_000
 
@@ -283,16 +288,23 @@ extension IndexDatabase {
                         SELECT EXISTS (SELECT 1 FROM dirty INDEXED BY sqlite_autoindex_dirty_1 WHERE instance = ?)
                             OR EXISTS (SELECT 1 FROM complete WHERE instance = ? AND NOT followed)
                             OR EXISTS (SELECT 1 FROM setting WHERE key = ?)
-                        """), arguments: [instance.rawValue, instance.rawValue, Self.distrust]) ?? true
+                            OR NOT EXISTS (SELECT 1 FROM setting WHERE key = ?)
+                        """),
+                arguments: [instance.rawValue, instance.rawValue, Self.distrust, Self.derivation]) ?? true
         }
     }
 
-    /// Whether there are kinds that were read to their end while the derived tables have not followed any of it.
-    package func hasUnfollowedKinds(of instance: InstanceNumber) throws -> Bool {
+    /// Whether the derived tables have not followed all that an instance said of anything but images, or there are kinds that were
+    /// read to their end of which they have followed nothing.
+    package func isDerivationDueButForImages(of instance: InstanceNumber) throws -> Bool {
         try pool.read { db in
             try Bool.fetchOne(
-                db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM complete WHERE instance = ? AND NOT followed)"),
-                arguments: [instance.rawValue]) ?? true
+                db.cachedStatement(
+                    sql: """
+                        SELECT EXISTS (SELECT 1 FROM dirty INDEXED BY sqlite_autoindex_dirty_1
+                                WHERE instance = ? AND kind <> ?)
+                            OR EXISTS (SELECT 1 FROM complete WHERE instance = ? AND NOT followed)
+                        """), arguments: [instance.rawValue, Kind.image.rawValue, instance.rawValue]) ?? true
         }
     }
 
@@ -326,7 +338,7 @@ extension IndexDatabase {
 
     /// Drops the links to things that are gone. Whoever still has one was not read since, and is read again.
     private static func dropLinks(
-        to ids: Set<Int64>, _ kind: Kind, _ instance: InstanceNumber, _ db: Database
+        to ids: IDSet, _ kind: Kind, _ instance: InstanceNumber, _ db: Database
     ) throws {
         let linked = try db.cachedStatement(
             sql: """

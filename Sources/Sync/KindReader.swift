@@ -4,7 +4,7 @@ import Stash
 /// What reading one kind of one server came to.
 struct KindReading {
     /// Ids of the rows that came.
-    var ids: Set<Int64> = []
+    var ids: IDSet = []
     var setAside: [SetAside] = []
     /// What the server counted before and after; nil when it could not be asked.
     var countBefore: Int64?
@@ -103,7 +103,7 @@ struct KindReader<Row: WireRow> {
     /// Reads these rows, and what lies between them. `listed` are all ids in the order of pages, where pages have numbers;
     /// `since` is what that list was restricted to. Throws like `read()`.
     mutating func read(
-        _ wanted: Set<Int64>, listed: [Int64], since: String?
+        _ wanted: IDSet, listed: [Int64], since: String?
     ) throws(SyncError) -> KindReading {
         self.since = since
         do {
@@ -121,7 +121,7 @@ struct KindReader<Row: WireRow> {
         return reading
     }
 
-    private mutating func readSpans(of wanted: Set<Int64>) throws(SyncError) {
+    private mutating func readSpans(of wanted: IDSet) throws(SyncError) {
         for span in Self.spans(of: wanted, limit: limit) {
             let request = PageRequest(.afterID(span.lowerBound - 1), limit: span.count)
             switch try page(request) {
@@ -145,7 +145,7 @@ struct KindReader<Row: WireRow> {
     }
 
     /// Ranges of ids that hold all of these: a few rows too many cost less than another question.
-    static func spans(of wanted: Set<Int64>, limit: Int) -> [ClosedRange<Int64>] {
+    static func spans(of wanted: IDSet, limit: Int) -> [ClosedRange<Int64>] {
         var spans: [ClosedRange<Int64>] = []
         for id in wanted.sorted() {
             if let last = spans.last, id - last.upperBound <= 8, id - last.lowerBound < Int64(limit) {

@@ -1,10 +1,12 @@
+import Library
 import Stash
 
 /// What listing the ids of a source came to.
 struct Listing {
-    /// In the order in which they came: where a row is, and so on which page, is its place in here.
+    /// Of what pages do not follow the ids of, in the order in which they came: where a row is, and so on which page, is its place in
+    /// here.
     var ids: [Int64] = []
-    var seen: Set<Int64> = []
+    var seen: IDSet = []
     var countBefore: Int64 = 0
     var countAfter: Int64 = 0
     var reachedEnd = false
@@ -18,6 +20,8 @@ struct ListingReader {
     let address: ServerAddress
     /// Whether pages follow the ids.
     let isByID: Bool
+    /// Whether anybody wants to know on which pages rows are.
+    let isPlaced: Bool
     let limit: Int
     /// Only what was changed since, as in `PageRequest`.
     let since: String?
@@ -46,7 +50,7 @@ struct ListingReader {
             let request = PageRequest(position, limit: limit, updatedSince: since)
             let page = try asked { () throws(StashError) in try self.page(request) }
             let known = listing.seen.count
-            listing.ids += page.rows.map(\.id)
+            if isPlaced { listing.ids += page.rows.lazy.map(\.id) }
             listing.seen.formUnion(page.rows.lazy.map(\.id))
             try take(page.rows)
             // A short page with fewer rows than were counted is asked on.
@@ -79,8 +83,8 @@ extension ListingReader {
         _ kind: WireKind, of client: StashClient, since: String?, _ options: SyncOptions, _ courtesy: Courtesy
     ) {
         self.init(
-            address: client.access.address, isByID: kind.hasKeysetPages, limit: options.idPageSize, since: since,
-            retry: options.retry, courtesy: courtesy,
+            address: client.access.address, isByID: kind.hasKeysetPages, isPlaced: !kind.hasKeysetPages,
+            limit: options.idPageSize, since: since, retry: options.retry, courtesy: courtesy,
             page: { (request) throws(StashError) in try client.ids(kind, request, cancel: courtesy.cancel) },
             count: { (since) throws(StashError) in
                 try client.count(of: kind, updatedSince: since, cancel: courtesy.cancel)
@@ -90,7 +94,7 @@ extension ListingReader {
     /// Lists the files.
     init(filesOf client: StashClient, since: String?, _ options: SyncOptions, _ courtesy: Courtesy) {
         self.init(
-            address: client.access.address, isByID: false, limit: options.idPageSize, since: since,
+            address: client.access.address, isByID: false, isPlaced: false, limit: options.idPageSize, since: since,
             retry: options.retry, courtesy: courtesy,
             page: { (request) throws(StashError) in try client.files(request, cancel: courtesy.cancel) },
             count: { (since) throws(StashError) in

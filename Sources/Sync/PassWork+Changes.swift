@@ -82,13 +82,13 @@ extension PassWork {
         var isWhole = false
         var since: String?
         /// Listed rows that differ from what is known.
-        var differing: Set<Int64> = []
+        var differing: IDSet = []
         /// Listed rows that are not known at all.
         var unknown = 0
         /// Rows that have to be read for another reason.
-        var demanded: Set<Int64> = []
+        var demanded: IDSet = []
 
-        var wanted: Set<Int64> { differing.union(demanded) }
+        var wanted: IDSet { differing.union(demanded) }
     }
 
     /// Finds out which rows of a kind have to be read.
@@ -248,7 +248,7 @@ extension PassWork {
         } catch .server(let error, _) where error.concernsRows {
             return
         }
-        let scenes = since == nil ? nil : Set(found.keys)
+        let scenes = since == nil ? nil : IDSet(found.keys)
         let known = try local { try index.markers(of: instance, in: scenes) }
         for scene in Set(found.keys).union(known.keys) {
             let now = found[scene] ?? [:]
@@ -292,7 +292,7 @@ extension PassWork {
         for gallery in galleries {
             let ref = EntityRef(instance: instance, kind: .gallery, id: gallery.id)
             let scenes = try local { try index.carriers(.scene, of: [ref], instance: instance) }
-            try demand(.scene, scenes.symmetricDifference(gallery.sceneIDs))
+            try demand(.scene, scenes.symmetricDifference(IDSet(gallery.sceneIDs)))
             let images = try ids(.image, PageRequest(.afterID(0), limit: options.idPageSize, gallery: gallery.id))
             let known = try local { try index.carriers(.image, of: [ref], instance: instance) }
             try demand(.image, known.symmetricDifference(images))
@@ -300,15 +300,15 @@ extension PassWork {
     }
 
     /// Has rows read in this pass, or in a later one if this one does not get so far.
-    private mutating func demand(_ kind: Kind, _ ids: Set<Int64>) throws(SyncError) {
+    private mutating func demand(_ kind: Kind, _ ids: IDSet) throws(SyncError) {
         demanded[kind, default: []].formUnion(ids)
         try local { try index.markStale(ids, kind: kind, instance: instance) }
     }
 
     /// The ids of all that match, page by page from the first one on.
-    private func ids(_ kind: WireKind, _ first: PageRequest) throws(SyncError) -> Set<Int64> {
+    private func ids(_ kind: WireKind, _ first: PageRequest) throws(SyncError) -> IDSet {
         var request = first
-        var found: Set<Int64> = []
+        var found: IDSet = []
         var after: Int64 = 0
         while true {
             let page = try asked { (client, cancel) throws(StashError) in

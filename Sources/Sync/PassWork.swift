@@ -21,7 +21,7 @@ struct PassWork {
     /// Things that a whole list lacks, for the first time or again.
     var vanished: Set<EntityRef> = []
     /// Rows that have changed although nothing of theirs tells.
-    var demanded: [Kind: Set<Int64>] = [:]
+    var demanded: [Kind: IDSet] = [:]
     var fileMark: Watermark?
     var markerMark: Watermark?
     var latestPlay: WireTime?
@@ -223,13 +223,13 @@ struct PassWork {
     private mutating func conclude(
         _ kind: Kind, _ reading: KindReading, _ changes: Changes?, readsAll: Bool, in pass: SyncPass
     ) throws(SyncError) {
-        let setAside = Set(reading.setAside.compactMap(\.id))
+        let setAside = IDSet(reading.setAside.compactMap(\.id))
         let isListed = changes.map { $0.isWhole && $0.listing.isComplete } ?? false
         try local {
             var replaced = reading.ids.union(setAside)
             if isListed, let changes {
                 let known = try index.setAside(of: instance).filter { $0.kind == kind }.compactMap(\.id)
-                replaced.formUnion(Set(known).subtracting(changes.listing.seen))
+                replaced.formUnion(IDSet(known).subtracting(changes.listing.seen))
             }
             try index.setAside(reading.setAside, of: kind, insteadOf: readsAll ? nil : replaced, in: pass)
         }
@@ -259,7 +259,7 @@ struct PassWork {
 
     /// Finds out which things have a picture of their own: for the others the server answers something as well.
     private mutating func findPictures<Row: WireRow>(
-        _: Row.Type, _ kind: Kind, among seen: Set<Int64>
+        _: Row.Type, _ kind: Kind, among seen: IDSet
     ) throws(SyncError) {
         guard [.performer, .studio, .tag, .group].contains(kind), report.kinds[kind]?.isComplete == true, !seen.isEmpty
         else {
@@ -271,7 +271,7 @@ struct PassWork {
     }
 
     /// nil when it is not certain: what is not in this list would be shown with a placeholder for its picture.
-    private func idsWithoutPicture<Row: WireRow>(_: Row.Type) throws(SyncError) -> Set<Int64>? {
+    private func idsWithoutPicture<Row: WireRow>(_: Row.Type) throws(SyncError) -> IDSet? {
         let (address, retry, client, cancel) = (client.access.address, options.retry, client, cancel)
         let courtesy = courtesy
         do {
@@ -281,7 +281,7 @@ struct PassWork {
                     of: Row.self, PageRequest(.number(1), limit: 1, missingPicture: true, isCounted: true),
                     cancel: cancel)
             }
-            var missing: Set<Int64> = []
+            var missing: IDSet = []
             var number = 1
             while true {
                 let request = PageRequest(.number(number), limit: options.idPageSize, missingPicture: true)
@@ -321,10 +321,10 @@ struct PassWork {
         }
     }
 
-    /// Whether this pass changed something, or an earlier one read a kind to its end for the first time that is not shown yet.
+    /// Whether this pass changed something, or an earlier one did, in anything but images, that is not shown yet.
     private func hasNews() throws(SyncError) -> Bool {
         if report.changed + report.removed > 0 { return true }
-        return try local { try index.hasUnfollowedKinds(of: instance) }
+        return try local { try index.isDerivationDueButForImages(of: instance) }
     }
 
     private func deriveChanges() throws(SyncError) {

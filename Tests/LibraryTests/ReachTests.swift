@@ -205,12 +205,13 @@ private final class ChangingLibrary {
         let things = records[instance, default: [:]]
         _ = try box.index.store(things.values.sorted { $0.ref < $1.ref }, in: pass)
         for kind in Kind.allCases {
-            let seen = Set(things.keys.filter { $0.kind == kind }.map(\.id))
+            let seen = IDSet(things.keys.filter { $0.kind == kind }.map(\.id))
             _ = try box.index.finish(kind, in: pass, seen: seen, force: true)
             guard [.performer, .studio, .tag, .group].contains(kind) else { continue }
-            let without = seen.filter {
-                !pictures[instance, default: []].contains(EntityRef(instance: instance, kind: kind, id: $0))
-            }
+            let without = IDSet(
+                seen.filter {
+                    !pictures[instance, default: []].contains(EntityRef(instance: instance, kind: kind, id: $0))
+                })
             _ = try box.index.setPictures(missing: without, among: seen, kind: kind, instance: instance)
         }
         let sidecars = try box.index.pendingSidecars(of: instance).map { request in

@@ -32,7 +32,7 @@ final class Sandbox {
         let pass = try index.beginPass(instance)
         _ = try index.store(records, in: pass)
         let reports = try Kind.allCases.map { kind in
-            let seen = Set(records.map(\.ref).filter { $0.kind == kind }.map(\.id))
+            let seen = IDSet(records.map(\.ref).filter { $0.kind == kind }.map(\.id))
             return try index.finish(kind, in: pass, seen: seen, force: force)
         }
         try index.endPass(pass, error: nil)

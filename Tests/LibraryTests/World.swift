@@ -88,7 +88,7 @@ final class World {
             _ = try index.store(records, in: pass)
         }
         for kind in Kind.allCases {
-            let seen = Set(server.things[kind, default: [:]].keys)
+            let seen = IDSet(server.things[kind, default: [:]].keys)
             _ = try index.finish(kind, in: pass, seen: seen, force: true)
         }
         try index.endPass(pass, error: nil)
