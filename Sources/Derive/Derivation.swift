@@ -54,7 +54,7 @@ package struct Derivation {
             // (sqlite.org/pragma.html#pragma_cache_size, and the sorter's use of it).
             try db.execute(
                 sql: """
-                    PRAGMA main.cache_size = -32768; PRAGMA state.cache_size = -16384; PRAGMA temp.cache_size = -16384
+                    PRAGMA main.cache_size = -16384; PRAGMA state.cache_size = -8192; PRAGMA temp.cache_size = -8192
                     """)
         }
         let queue = try DatabaseQueue(path: index.path, configuration: configuration)
@@ -69,9 +69,9 @@ package struct Derivation {
         try prepare(db)
         let beginning = try Reach.begin(db)
         try Succession(db: db).run()
-        let mark = try Reach.lastMark(db)
+        let mark = try Reach.mark(db)
         try giveNumbers(db)
-        let reach = try Reach.find(db, beginning)
+        let reach = try Reach.find(db, beginning, mark)
         try createViews(db, reach)
         let names = NameAssignment(db: db, reach: reach)
         try names.inheritSources()
@@ -211,7 +211,8 @@ package struct Derivation {
 struct Portions {
     private let db: Database
     private let isWaitedFor: Bool
-    private var rows: Int64 { isWaitedFor ? 500 : 50_000 }
+    /// So many rows are written at once.
+    var rows: Int { isWaitedFor ? 500 : 50_000 }
 
     init(db: Database) throws {
         self.db = db
@@ -223,12 +224,8 @@ struct Portions {
 
     /// Runs `body` for each of some values, many in a transaction.
     func run<Value>(_ values: [Value], body: (Value) throws -> Void) throws {
-        for start in stride(from: 0, to: values.count, by: Int(rows)) {
-            try db.inTransaction(.deferred) {
-                for value in values[start..<min(start + Int(rows), values.count)] { try body(value) }
-                return .commit
-            }
-            pause()
+        for start in stride(from: 0, to: values.count, by: rows) {
+            try run { for value in values[start..<min(start + rows, values.count)] { try body(value) } }
         }
     }
 
@@ -237,17 +234,18 @@ struct Portions {
         let last = try Int64.fetchOne(db, sql: "SELECT max(position) FROM temp.\(table)") ?? 0
         var start: Int64 = 1
         while start <= last {
-            let range = start...min(start + rows - 1, last)
-            try db.inTransaction(.deferred) {
-                try body(range)
-                return .commit
-            }
+            let range = start...min(start + Int64(rows) - 1, last)
+            try run { try body(range) }
             start = range.upperBound + 1
-            if start <= last { pause() }
         }
     }
 
-    private func pause() {
+    /// Runs `body`, which begins with a write, in one transaction.
+    func run(_ body: () throws -> Void) throws {
+        try db.inTransaction(.deferred) {
+            try body()
+            return .commit
+        }
         if isWaitedFor { usleep(Self.pause) }
     }
 }

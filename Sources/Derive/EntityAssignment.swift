@@ -8,7 +8,7 @@ import Library
 struct EntityAssignment {
     let db: Database
     let reach: Reach
-    /// So many members make a portion, unless more of them depend on each other.
+    /// At most so many members make a portion, unless more of them depend on each other.
     let portion: Int
 
     /// Over all servers in the index, the switched-off ones too: switching one off takes its things out of the tree but
@@ -22,52 +22,47 @@ struct EntityAssignment {
             sql: """
                 CREATE TEMP TABLE concerned (
                     portion INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (portion, number)) WITHOUT ROWID;
-                CREATE TEMP TABLE reassigned (
-                    position INTEGER PRIMARY KEY, number INTEGER NOT NULL, entity INTEGER NOT NULL);
                 CREATE TEMP TABLE refusal (
                     strength INTEGER NOT NULL, kind INTEGER NOT NULL, text TEXT NOT NULL,
                     first INTEGER NOT NULL, second INTEGER NOT NULL);
                 """)
         try collectEvidence()
-        if reach.isWhole {
-            try divide()
-        } else {
-            try db.execute(sql: "INSERT INTO temp.concerned SELECT 0, number FROM temp.reach")
-        }
+        let portions = try Portions(db: db)
+        try divide(into: min(portion, portions.rows))
         let (links, apart) = (try links(), try apart())
         for portion in try Int64.fetchAll(db, sql: "SELECT DISTINCT portion FROM temp.concerned") {
             let joined = Identity.join(
                 try evidence(portion) + links[portion, default: []], apart: apart, order: order)
             for refusal in joined.refusals { try store(refusal) }
             let standing = try standing(portion, joined.entities)
-            var found = EntityNumbers.assign(standing, sources: try sources(standing))
-            for (first, members) in found.unnumbered {
-                let number = try spareNumber(for: first)
-                for member in members { found.numbers[member] = number }
-            }
-            try store(found.numbers)
-            try moveAbsent(standing.joined(), found.numbers)
+            let found = EntityNumbers.assign(standing, sources: try sources(standing))
+            try store(found, of: Array(standing.joined()), portions)
         }
-        try moveReplaced()
+        try moveReplaced(portions)
     }
 
     /// `temp.concerned`: whoever may become one entity with others, or may want their numbers, by portions. Who has nobody to
     /// share anything with stays what it is.
-    private func divide() throws {
+    private func divide(into size: Int) throws {
+        if !reach.isWhole, try Int.fetchOne(db, sql: "SELECT count(*) FROM temp.reach") ?? 0 <= size {
+            return try db.execute(sql: "INSERT INTO temp.concerned SELECT 0, number FROM temp.reach")
+        }
         var sets = DisjointSets()
         func tie(_ pairs: String) throws {
             let rows = try Row.fetchCursor(db, sql: pairs)
             while let row = try rows.next() { sets.tie(row[0], row[1]) }
         }
         try tie("SELECT lag(number, 1, number) OVER (PARTITION BY strength, kind, text), number FROM temp.evidence")
-        try tie("SELECT a, b FROM temp.tie")
-        try tie("SELECT number, entity FROM state.member WHERE entity <> number")
-        try tie("SELECT number, spare FROM state.member WHERE spare IS NOT NULL")
-        try tie("SELECT number, source FROM state.name WHERE scope = 0 AND current = 1 AND number <> source")
+        let member = reach.from("state.member s", number: "s.number")
+        let name = reach.from("state.name n", number: "n.source")
+        try tie("SELECT a, b FROM \(reach.from("temp.tie", number: "a"))")
+        try tie("SELECT s.number, s.entity FROM \(member) WHERE s.entity <> s.number")
+        try tie("SELECT s.number, s.spare FROM \(member) WHERE s.spare IS NOT NULL")
+        try tie("SELECT n.number, n.source FROM \(name) WHERE n.scope = 0 AND n.current = 1 AND n.number <> n.source")
         let insert = try db.makeStatement(sql: "INSERT INTO temp.concerned (portion, number) VALUES (?, ?)")
         var (portion, count, last): (Int64, Int, Int64) = (0, 0, 0)
         for (set, number) in sets.members() {
-            if count >= self.portion, set != last { (portion, count) = (portion + 1, 0) }
+            if count >= size, set != last { (portion, count) = (portion + 1, 0) }
             try insert.execute(arguments: [portion, number])
             (count, last) = (count + 1, set)
         }
@@ -258,40 +253,40 @@ struct EntityAssignment {
         return sources
     }
 
-    /// A number that is no member's: the next one that a member would have got.
-    private func spareNumber(for member: NodeNumber) throws -> NodeNumber {
-        var number: Int64 = 0
-        try db.inTransaction(.deferred) {
-            try db.execute(sql: "UPDATE state.sqlite_sequence SET seq = seq + 1 WHERE name = 'member'")
-            number = try Int64.fetchOne(db, sql: "SELECT seq FROM state.sqlite_sequence WHERE name = 'member'") ?? 0
-            try db.execute(
-                sql: "UPDATE state.member SET spare = ? WHERE number = ?", arguments: [number, member.rawValue])
-            return .commit
+    /// Writes what a portion came to, all at once: where only some of those who depend on each other are known by their new
+    /// numbers, the others would get other ones when a run that was killed there is done again.
+    private func store(
+        _ found: EntityNumbers.Result, of standing: [EntityNumbers.Standing], _ portions: Portions
+    ) throws {
+        let known = Dictionary(uniqueKeysWithValues: standing.map { ($0.member.number, $0.known) })
+        var changed = found.numbers.filter { known[$0.key] != $0.value }
+        guard !changed.isEmpty || !found.unnumbered.isEmpty else { return }
+        try portions.run {
+            for (first, members) in found.unnumbered {
+                let number = try spareNumber(for: first)
+                for member in members { changed[member] = number }
+            }
+            let update = try db.cachedStatement(sql: "UPDATE state.member SET entity = ? WHERE number = ?")
+            for (member, entity) in changed {
+                try update.execute(arguments: [entity.rawValue, member.rawValue])
+            }
+            try moveAbsent(standing, found.numbers.merging(changed) { $1 })
         }
-        return NodeNumber(number)
     }
 
-    private func store(_ numbers: [NodeNumber: NodeNumber]) throws {
-        try db.execute(sql: "DELETE FROM temp.reassigned")
-        let known = try db.cachedStatement(sql: "SELECT entity FROM state.member WHERE number = ?")
-        let insert = try db.cachedStatement(sql: "INSERT INTO temp.reassigned (number, entity) VALUES (?, ?)")
-        for (member, entity) in numbers.sorted(by: { $0.key < $1.key }) {
-            guard try Int64.fetchOne(known, arguments: [member.rawValue]) != entity.rawValue else { continue }
-            try insert.execute(arguments: [member.rawValue, entity.rawValue])
-        }
-        try Portions(db: db).run(over: "reassigned") { range in
-            try db.execute(
-                sql: """
-                    UPDATE state.member SET entity = v.entity FROM temp.reassigned v
-                    WHERE v.position BETWEEN ? AND ? AND state.member.number = v.number
-                    """, arguments: [range.lowerBound, range.upperBound])
-        }
+    /// A number that is no member's: the next one that a member would have got.
+    private func spareNumber(for member: NodeNumber) throws -> NodeNumber {
+        try db.execute(sql: "UPDATE state.sqlite_sequence SET seq = seq + 1 WHERE name = 'member'")
+        let number = try Int64.fetchOne(db, sql: "SELECT seq FROM state.sqlite_sequence WHERE name = 'member'") ?? 0
+        try db.execute(
+            sql: "UPDATE state.member SET spare = ? WHERE number = ?", arguments: [number, member.rawValue])
+        return NodeNumber(number)
     }
 
     /// Members whose servers are gone belong to what the others of their entity belong to now: people's values and old paths lead
     /// there.
     private func moveAbsent(
-        _ standing: some Sequence<EntityNumbers.Standing>, _ numbers: [NodeNumber: NodeNumber]
+        _ standing: [EntityNumbers.Standing], _ numbers: [NodeNumber: NodeNumber]
     ) throws {
         let held = Set(numbers.values)
         var target: [NodeNumber: (member: Identity.Member, entity: NodeNumber)] = [:]
@@ -305,12 +300,13 @@ struct EntityAssignment {
         for (former, (_, entity)) in target.sorted(by: { $0.key < $1.key }) {
             // A single member that is known by its own number was no concern, but holds that number all the same.
             guard try Bool.fetchOne(isHeld, arguments: [former.rawValue, former.rawValue]) != true else { continue }
-            try move("entity = \(former.rawValue)", to: entity.rawValue)
+            try db.cachedStatement(sql: "UPDATE state.member SET entity = ? WHERE entity = ?")
+                .execute(arguments: [entity.rawValue, former.rawValue])
         }
     }
 
     /// What was replaced at its server belongs to what its replacement does.
-    private func moveReplaced() throws {
+    private func moveReplaced(_ portions: Portions) throws {
         let heirs = try Row.fetchAll(
             db,
             sql: """
@@ -322,15 +318,9 @@ struct EntityAssignment {
                 CROSS JOIN temp.known k ON k.number = x.number
                 WHERE s.entity <> k.entity
                 """)
-        for row in heirs { try move("number = \(row["number"] as Int64)", to: row["entity"]) }
-    }
-
-    private func move(_ condition: String, to entity: Int64) throws {
-        let isDue = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM state.member WHERE \(condition))")
-        guard isDue == true else { return }
-        try db.inTransaction(.deferred) {
-            try db.execute(sql: "UPDATE state.member SET entity = ? WHERE \(condition)", arguments: [entity])
-            return .commit
+        try portions.run(heirs) { row in
+            try db.cachedStatement(sql: "UPDATE state.member SET entity = ? WHERE number = ?")
+                .execute(arguments: [row["entity"], row["number"]])
         }
     }
 }

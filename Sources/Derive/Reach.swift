@@ -30,16 +30,14 @@ struct Reach {
     struct Beginning {
         /// The instances as far as derived tables depend on them.
         let configuration: String
-        /// The mark of the distrust that this run ends, if there was any.
-        let distrust: String?
         /// Whether the tables are what the last run made of these two databases.
         let isContinued: Bool
         /// Which run this is; both databases know it in the end.
         let run = UUID().uuidString
     }
 
-    /// Begins a run. Until it ends the two databases do not know the same one, so that after a run that failed, or after one of them
-    /// was replaced, the next one looks at everything.
+    /// Begins a run. Until it ends the index knows of none, and then both databases know the same one: after a run that failed, or
+    /// after one of them was replaced, the next one is due and looks at everything.
     static func begin(_ db: Database) throws -> Beginning {
         func setting(_ database: String, _ key: String) throws -> String? {
             try String.fetchOne(db, sql: "SELECT value FROM \(database).setting WHERE key = ?", arguments: [key])
@@ -50,15 +48,15 @@ struct Reach {
                 SELECT group_concat(number || ' ' || url || ' ' || name || ' ' || enabled || ' ' || priority || ' '
                     || coalesce(removed_at, ''), char(10)) FROM (SELECT * FROM state.instance ORDER BY number)
                 """)
-        let distrust = try setting("main", IndexDatabase.distrust)
-        let last = try setting("main", "derivation")
+        let last = try setting("main", IndexDatabase.derivation)
         let isContinued =
-            try last != nil && distrust == nil && last == setting("state", "derivation")
+            try last != nil && last == setting("state", IndexDatabase.derivation)
             && setting("main", "derived-instances") == configuration
-        let beginning = Beginning(configuration: configuration ?? "", distrust: distrust, isContinued: isContinued)
+        let beginning = Beginning(configuration: configuration ?? "", isContinued: isContinued)
+        try db.execute(sql: "DELETE FROM main.setting WHERE key = ?", arguments: [IndexDatabase.derivation])
         try db.execute(
-            sql: "INSERT OR REPLACE INTO state.setting (key, value) VALUES ('derivation', ?)",
-            arguments: [beginning.run])
+            sql: "INSERT OR REPLACE INTO state.setting (key, value) VALUES (?, ?)",
+            arguments: [IndexDatabase.derivation, beginning.run])
         try db.execute(
             sql: """
                 -- What was read to its end for the first time: a sync may add to it at any moment.
@@ -67,14 +65,27 @@ struct Reach {
         return beginning
     }
 
-    /// What was changed until now, by the last mark that it has; what is marked later is for the next run.
-    static func lastMark(_ db: Database) throws -> Int64 {
-        try Int64.fetchOne(db, sql: "SELECT coalesce(max(mark), 0) FROM main.dirty") ?? 0
+    /// What was changed until some moment; what is marked later is for the next run.
+    struct Mark {
+        /// The last one that a changed thing has.
+        var last: Int64 = 0
+        /// The mark of the distrust that this run ends, if there is any.
+        var distrust: String?
+    }
+
+    /// What was changed until now.
+    static func mark(_ db: Database) throws -> Mark {
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT (SELECT coalesce(max(mark), 0) FROM main.dirty), (SELECT value FROM main.setting WHERE key = ?)
+                """, arguments: [IndexDatabase.distrust])
+        return row.map { Mark(last: $0[0], distrust: $0[1]) } ?? Mark()
     }
 
     /// Finds out what is within reach, after everything at the servers has its number, and makes `temp.reach` of it.
-    static func find(_ db: Database, _ beginning: Beginning) throws -> Reach {
-        let reach = Reach(db: db, isWhole: !beginning.isContinued)
+    static func find(_ db: Database, _ beginning: Beginning, _ mark: Mark) throws -> Reach {
+        let reach = Reach(db: db, isWhole: !beginning.isContinued || mark.distrust != nil)
         try reach.tie()
         guard !reach.isWhole else { return reach }
         try reach.collectChanged()
@@ -89,19 +100,20 @@ struct Reach {
     }
 
     /// Notes, in the transaction that writes the tables, what they were derived from.
-    func conclude(_ beginning: Beginning, mark: Int64) throws {
+    func conclude(_ beginning: Beginning, mark: Mark) throws {
         try db.execute(
             sql: """
                 UPDATE main.complete SET followed = 1
                 WHERE (instance, kind) IN (SELECT instance, kind FROM temp.completed);
                 DELETE FROM main.dirty WHERE mark <= ?;
                 DELETE FROM main.setting WHERE key = ? AND value IS ?;
-                INSERT OR REPLACE INTO main.setting (key, value) VALUES ('derivation', ?), ('derived-instances', ?);
+                INSERT OR REPLACE INTO main.setting (key, value) VALUES (?, ?), ('derived-instances', ?);
                 DELETE FROM main.decided;
                 INSERT INTO main.decided SELECT * FROM temp.decision;
                 """,
             arguments: [
-                mark, IndexDatabase.distrust, beginning.distrust, beginning.run, beginning.configuration,
+                mark.last, IndexDatabase.distrust, mark.distrust, IndexDatabase.derivation, beginning.run,
+                beginning.configuration,
             ])
     }
 
