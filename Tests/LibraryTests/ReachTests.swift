@@ -13,17 +13,30 @@ import Testing
 
     @Test(.timeLimit(.minutes(30)))
     func `leads where deriving everything leads`() async throws {
+        try await Self.change(Self.seeds) { try $0.derive() }
+    }
+
+    /// Cut off at some write to what must not change, as by SIGKILL, and done again: nobody has another number or name, and
+    /// nothing is lost, also of what is at no server any more.
+    @Test(.timeLimit(.minutes(30)))
+    func `leads there also when it was killed on the way`() async throws {
+        try await Self.change((Self.seeds + 1) / 2) { try $0.deriveAfterCut() }
+    }
+
+    private static func change(
+        _ seeds: UInt64, _ derive: @escaping @Sendable (ChangingLibrary) throws -> [String]
+    ) async throws {
         try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
-            Thread.detachNewThread { done.resume(with: Result(catching: Self.compare)) }
+            Thread.detachNewThread { done.resume(with: Result { try compare(seeds, derive) }) }
         }
     }
 
-    private static func compare() throws {
+    private static func compare(_ seeds: UInt64, _ derive: (ChangingLibrary) throws -> [String]) throws {
         for seed in 1...seeds {
             let library = try ChangingLibrary(seed: seed)
             for _ in 0..<30 {
                 try library.change()
-                let differences = try library.derive()
+                let differences = try derive(library)
                 if !differences.isEmpty {
                     Issue.record(
                         """
@@ -229,16 +242,10 @@ private final class ChangingLibrary {
     ///
     /// - Returns: The rows in which the two differ.
     func derive() throws -> [String] {
-        let twin = NSTemporaryDirectory() + "twin-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: twin, withIntermediateDirectories: true)
+        let twin = try copy()
         defer { try? FileManager.default.removeItem(atPath: twin) }
-        for name in ["index.sqlite", "state.sqlite"] {
-            let queue = try DatabaseQueue(path: box.directory + "/" + name)
-            try queue.writeWithoutTransaction { try $0.execute(sql: "VACUUM INTO ?", arguments: [twin + "/" + name]) }
-        }
         try Derivation(state: box.state, index: box.index).run()
-        let state = try StateDatabase(directory: twin)
-        let index = try IndexDatabase(directory: twin, libraryID: state.libraryID)
+        let (state, index) = try Self.open(twin)
         try index.pool.write { try IndexDatabase.markAllDirty($0) }
         try Derivation(state: state, index: index, portion: isLucky(50) ? 1 : 20).run()
         let (ours, theirs) = (try Self.rows(box.directory), try Self.rows(twin))
@@ -251,6 +258,57 @@ private final class ChangingLibrary {
         return ours.subtracting(theirs).sorted().map { "only here:  \($0)" }
             + theirs.subtracting(ours).sorted().map { "only whole: \($0)" } + (times ?? [])
     }
+
+    private func copy() throws -> String {
+        let twin = NSTemporaryDirectory() + "twin-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: twin, withIntermediateDirectories: true)
+        for name in ["index.sqlite", "state.sqlite"] {
+            let queue = try DatabaseQueue(path: box.directory + "/" + name)
+            try queue.writeWithoutTransaction { try $0.execute(sql: "VACUUM INTO ?", arguments: [twin + "/" + name]) }
+        }
+        return twin
+    }
+
+    private static func open(_ directory: String) throws -> (StateDatabase, IndexDatabase) {
+        let state = try StateDatabase(directory: directory)
+        return (state, try IndexDatabase(directory: directory, libraryID: state.libraryID))
+    }
+
+    // MARK: Cut off
+
+    /// Derives here, and in a copy where the first try fails at some write to the state database.
+    ///
+    /// - Returns: The rows in which the two differ.
+    func deriveAfterCut() throws -> [String] {
+        let twin = try copy()
+        defer { try? FileManager.default.removeItem(atPath: twin) }
+        let portion = isLucky(50) ? 1 : 20
+        let here = Fuse(box.directory)
+        try here.arm(after: Self.never)
+        try Derivation(state: box.state, index: box.index, portion: portion).run()
+        let writes = Self.never - (try here.disarm())
+        guard writes > 0 else { return [] }
+
+        let (state, index) = try Self.open(twin)
+        let there = Fuse(twin)
+        let place = pick(1...writes)
+        try there.arm(after: place)
+        let derivation = Derivation(state: state, index: index, portion: portion)
+        #expect(throws: DatabaseError.self) { try derivation.run() }
+        try there.disarm()
+        log.append("killed at write \(place) of \(writes)")
+        #expect(try instances.allSatisfy { try index.isDerivationDue(for: $0) }, "it is due")
+        try derivation.run()
+        #expect(try !instances.contains { try index.isDerivationDue(for: $0) }, "it was ended")
+        // What a successor is known by is kept with the run after it was found, which may have been the killed one.
+        try Derivation(state: box.state, index: box.index).run()
+        try derivation.run()
+        let (whole, cut) = (try Self.rows(box.directory), try Self.rows(twin))
+        return cut.subtracting(whole).sorted().map { "only killed: \($0)" }
+            + whole.subtracting(cut).sorted().map { "only whole:  \($0)" }
+    }
+
+    private static let never = 1_000_000
 
     private static func listings(_ directory: String) throws -> DirectoryListings {
         try DirectoryListings(index: directory + "/index.sqlite", state: directory + "/state.sqlite")
