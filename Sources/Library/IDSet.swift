@@ -18,9 +18,11 @@ package struct IDSet: Sendable, Hashable {
         for id in ids { insert(id) }
     }
 
-    /// Replaces each word of either set by what `combine` makes of the two.
-    private mutating func merge(_ other: IDSet, _ combine: (UInt64, UInt64) -> UInt64) {
-        for word in Set(words.keys).union(other.words.keys) {
+    /// Replaces these words by what `combine` makes of them and those of the other set.
+    private mutating func change(
+        _ places: some Sequence<Int64>, by other: IDSet, _ combine: (UInt64, UInt64) -> UInt64
+    ) {
+        for word in places {
             let before = words[word, default: 0]
             let after = combine(before, other.words[word, default: 0])
             words[word] = after == 0 ? nil : after
@@ -47,14 +49,14 @@ extension IDSet: SetAlgebra {
     @discardableResult
     package mutating func remove(_ id: Int64) -> Int64? {
         guard contains(id) else { return nil }
-        merge([id]) { $0 & ~$1 }
+        subtract([id])
         return id
     }
 
-    package mutating func formUnion(_ other: IDSet) { merge(other, |) }
-    package mutating func formIntersection(_ other: IDSet) { merge(other, &) }
-    package mutating func formSymmetricDifference(_ other: IDSet) { merge(other, ^) }
-    package mutating func subtract(_ other: IDSet) { merge(other) { $0 & ~$1 } }
+    package mutating func formUnion(_ other: IDSet) { change(other.words.keys, by: other, |) }
+    package mutating func formIntersection(_ other: IDSet) { change(Array(words.keys), by: other, &) }
+    package mutating func formSymmetricDifference(_ other: IDSet) { change(other.words.keys, by: other, ^) }
+    package mutating func subtract(_ other: IDSet) { change(other.words.keys, by: other) { $0 & ~$1 } }
 
     package func union(_ other: IDSet) -> IDSet { with { $0.formUnion(other) } }
     package func intersection(_ other: IDSet) -> IDSet { with { $0.formIntersection(other) } }
