@@ -33,9 +33,14 @@ final class Follower: Sendable {
     private struct State {
         /// A change of the instances is not in the tree yet.
         var isDerivationDue = false
+        /// When that is tried again after it failed, unless there is another change before.
+        var retryAt: ContinuousClock.Instant?
         /// Of the index, as the file system was told last.
         var generation: Int64
     }
+
+    /// It may take minutes each time, to fail again: a full disk is not emptied at once.
+    private static let pause = Duration.seconds(60)
 
     private let parts: Parts
     private let state: Lock<State>
@@ -55,8 +60,8 @@ final class Follower: Sendable {
         let change = parts.servers.update(instances)
         // Due until it succeeded: a full disk now must not leave a removed server's things in the tree for ever.
         let isDue = state.withLock { state in
-            if change.isDerivationDue { state.isDerivationDue = true }
-            return state.isDerivationDue
+            if change.isDerivationDue { (state.isDerivationDue, state.retryAt) = (true, nil) }
+            return state.isDerivationDue && state.retryAt.map { $0 <= .now } ?? true
         }
         guard !change.isEmpty || isDue else { return }
         parts.catalogueGuard.forget(change.disconnected + change.connected.keys)
@@ -79,13 +84,14 @@ final class Follower: Sendable {
         parts.scheduler.update(instances)
         try parts.catalogue.reloadInstances()
         // Names of instances are part of what is shown, whatever the index says.
-        parts.libraryChanged(nil)
+        if !change.isEmpty { parts.libraryChanged(nil) }
         guard isDue else { return }
+        state.withLock { $0.retryAt = .now + Self.pause }
         try Memory.trimming {
             try parts.derivation.forgetRemoved()
             try parts.derivation.run()
         }
-        state.withLock { $0.isDerivationDue = false }
+        state.withLock { ($0.isDerivationDue, $0.retryAt) = (false, nil) }
         cleanDisk(keeping: instances)
         try followIndex()
     }

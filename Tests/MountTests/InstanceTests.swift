@@ -1,5 +1,6 @@
 import FakeStash
 import Foundation
+import GRDB
 import Testing
 
 /// What `peekfs instance` does to a mount that goes on.
@@ -19,6 +20,30 @@ struct InstanceTests {
             #expect(eventually { !(lab.root / "README.txt").exists })
             try lab.succeed("instance", "remove", "attic", "--yes")
             #expect(eventually { lab.root.names == ["README.txt"] })
+        }
+    }
+
+    @Test func `a change that cannot be shown is told, and comes with the next one`() throws {
+        try Lab.with { lab in
+            try lab.startPlainServer("attic")
+            try lab.addInstance("attic")
+            try lab.mount()
+            let index = try DatabaseQueue(path: lab.directory + "/cache/index.sqlite")
+            try index.write { db in
+                try db.execute(
+                    sql: """
+                        CREATE TRIGGER full BEFORE UPDATE ON setting WHEN new.key = 'generation'
+                        BEGIN SELECT RAISE(ABORT, 'no room'); END
+                        """)
+            }
+            let outcome = try lab.run(["instance", "disable", "attic"])
+            #expect(outcome.status != 0 && outcome.errors.contains("no room"), "\(outcome.errors)")
+            sleep(3)
+            let tries = try lab.daemon.log.split(separator: "\n").count { $0.contains("no room") }
+            #expect(tries <= 2, "\(tries) in three seconds")
+            try index.write { try $0.execute(sql: "DROP TRIGGER full") }
+            try lab.succeed("instance", "set", "attic", "--priority=7")
+            #expect(eventually { !lab.root.names.contains("scenes") })
         }
     }
 
