@@ -36,8 +36,8 @@ struct Reach {
         let run = UUID().uuidString
     }
 
-    /// Begins a run. Until it ends the index knows of none, and then both databases know the same one: after a run that failed, or
-    /// after one of them was replaced, the next one is due and looks at everything.
+    /// Begins a run. Until it ends the two databases do not know the same one, so that after a run that failed, or after one of them
+    /// was replaced, the next one looks at everything.
     static func begin(_ db: Database) throws -> Beginning {
         func setting(_ database: String, _ key: String) throws -> String? {
             try String.fetchOne(db, sql: "SELECT value FROM \(database).setting WHERE key = ?", arguments: [key])
@@ -48,15 +48,14 @@ struct Reach {
                 SELECT group_concat(number || ' ' || url || ' ' || name || ' ' || enabled || ' ' || priority || ' '
                     || coalesce(removed_at, ''), char(10)) FROM (SELECT * FROM state.instance ORDER BY number)
                 """)
-        let last = try setting("main", IndexDatabase.derivation)
+        let last = try setting("main", "derivation")
         let isContinued =
-            try last != nil && last == setting("state", IndexDatabase.derivation)
+            try last != nil && last == setting("state", "derivation")
             && setting("main", "derived-instances") == configuration
         let beginning = Beginning(configuration: configuration ?? "", isContinued: isContinued)
-        try db.execute(sql: "DELETE FROM main.setting WHERE key = ?", arguments: [IndexDatabase.derivation])
         try db.execute(
-            sql: "INSERT OR REPLACE INTO state.setting (key, value) VALUES (?, ?)",
-            arguments: [IndexDatabase.derivation, beginning.run])
+            sql: "INSERT OR REPLACE INTO state.setting (key, value) VALUES ('derivation', ?)",
+            arguments: [beginning.run])
         try db.execute(
             sql: """
                 -- What was read to its end for the first time: a sync may add to it at any moment.
@@ -107,13 +106,12 @@ struct Reach {
                 WHERE (instance, kind) IN (SELECT instance, kind FROM temp.completed);
                 DELETE FROM main.dirty WHERE mark <= ?;
                 DELETE FROM main.setting WHERE key = ? AND value IS ?;
-                INSERT OR REPLACE INTO main.setting (key, value) VALUES (?, ?), ('derived-instances', ?);
+                INSERT OR REPLACE INTO main.setting (key, value) VALUES ('derivation', ?), ('derived-instances', ?);
                 DELETE FROM main.decided;
                 INSERT INTO main.decided SELECT * FROM temp.decision;
                 """,
             arguments: [
-                mark.last, IndexDatabase.distrust, mark.distrust, IndexDatabase.derivation, beginning.run,
-                beginning.configuration,
+                mark.last, IndexDatabase.distrust, mark.distrust, beginning.run, beginning.configuration,
             ])
     }
 

@@ -271,10 +271,6 @@ extension IndexDatabase {
     /// The key of the setting that tells that everything has to be derived again; each value is used once.
     package static let distrust = "all-dirty"
 
-    /// The key of the setting that tells which run made the derived tables; there is none while one is under way, and after one that
-    /// was not ended.
-    package static let derivation = "derivation"
-
     /// Of more it is not kept which they are: looking at everything is quicker.
     private static let dirtyLimit = 20_000
 
@@ -288,14 +284,12 @@ extension IndexDatabase {
                         SELECT EXISTS (SELECT 1 FROM dirty INDEXED BY sqlite_autoindex_dirty_1 WHERE instance = ?)
                             OR EXISTS (SELECT 1 FROM complete WHERE instance = ? AND NOT followed)
                             OR EXISTS (SELECT 1 FROM setting WHERE key = ?)
-                            OR NOT EXISTS (SELECT 1 FROM setting WHERE key = ?)
-                        """),
-                arguments: [instance.rawValue, instance.rawValue, Self.distrust, Self.derivation]) ?? true
+                        """), arguments: [instance.rawValue, instance.rawValue, Self.distrust]) ?? true
         }
     }
 
-    /// Whether the derived tables have not followed all that an instance said of anything but images, or there are kinds that were
-    /// read to their end of which they have followed nothing.
+    /// Whether the derived tables have not followed all that an instance said of anything but images, as far as it is kept what
+    /// that is, or there are kinds that were read to their end of which they have followed nothing.
     package func isDerivationDueButForImages(of instance: InstanceNumber) throws -> Bool {
         try pool.read { db in
             try Bool.fetchOne(

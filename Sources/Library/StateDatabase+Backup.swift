@@ -65,6 +65,8 @@ extension StateDatabase {
             // Two libraries that come from one backup may have given the same number to different servers since.
             let (old, new) = (try pool.read(Self.servers), try backup.queue.read(Self.servers))
             for (number, uuid) in old where new[number] != uuid { try index.forget(InstanceNumber(number)) }
+            // Whatever ends this from here on, the tables are not known to fit.
+            try index.pool.write { try IndexDatabase.markAllDirty($0) }
             try backup.queue.inDatabase { [pool, path] staged in
                 try pool.writeWithoutTransaction { live in
                     var isFirst = true

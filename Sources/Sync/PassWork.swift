@@ -321,7 +321,7 @@ struct PassWork {
         }
     }
 
-    /// Whether this pass changed something, or an earlier one did, in anything but images, that is not shown yet.
+    /// Whether this pass changed something, or an earlier one did, in anything but images, that is known not to be shown yet.
     private func hasNews() throws(SyncError) -> Bool {
         if report.changed + report.removed > 0 { return true }
         return try local { try index.isDerivationDueButForImages(of: instance) }

@@ -125,10 +125,7 @@ final class Daemon: Sendable {
             state: workplace.state, catalogue: { [catalogue] in catalogue },
             follow: Premises.Follow(
                 instances: follower.followInstances,
-                decisions: { [derivation] in
-                    try Memory.trimming(during: derivation.run)
-                    try follower.followIndex()
-                }), surroundings: { [workplace] in try workplace.surroundings() },
+                decisions: follower.followDecisions), surroundings: { [workplace] in try workplace.surroundings() },
             running: Premises.Running(media: media, scheduler: scheduler))
         control = ControlServer(
             routes: premises.routes + Page.routes + [metrics.route(measured)],

@@ -31,8 +31,8 @@ final class Follower: Sendable {
     }
 
     private struct State {
-        /// A change of the instances is not in the tree yet.
-        var isDerivationDue = false
+        /// What people changed or decided may not be in the tree yet: at the start nobody knows what became of the last change.
+        var isDerivationDue = true
         /// When that is tried again after it failed, unless there is another change before.
         var retryAt: ContinuousClock.Instant?
         /// Of the index, as the file system was told last.
@@ -58,7 +58,6 @@ final class Follower: Sendable {
     private func bringInLine() throws {
         let instances = try parts.state.instances()
         let change = parts.servers.update(instances)
-        // Due until it succeeded: a full disk now must not leave a removed server's things in the tree for ever.
         let isDue = state.withLock { state in
             if change.isDerivationDue { (state.isDerivationDue, state.retryAt) = (true, nil) }
             return state.isDerivationDue && state.retryAt.map { $0 <= .now } ?? true
@@ -86,14 +85,27 @@ final class Follower: Sendable {
         // Names of instances are part of what is shown, whatever the index says.
         if !change.isEmpty { parts.libraryChanged(nil) }
         guard isDue else { return }
-        state.withLock { $0.retryAt = .now + Self.pause }
+        try derive()
+        cleanDisk(keeping: instances)
+        try followIndex()
+    }
+
+    /// Derives what people have decided about what is the same. Returns when the tree shows it.
+    func followDecisions() throws {
+        try turns.sync {
+            try derive()
+            try followIndex()
+        }
+    }
+
+    /// Due until it succeeded: a full disk now must not leave a removed server's things in the tree for ever.
+    private func derive() throws {
+        state.withLock { ($0.isDerivationDue, $0.retryAt) = (true, .now + Self.pause) }
         try Memory.trimming {
             try parts.derivation.forgetRemoved()
             try parts.derivation.run()
         }
         state.withLock { ($0.isDerivationDue, $0.retryAt) = (false, nil) }
-        cleanDisk(keeping: instances)
-        try followIndex()
     }
 
     /// Tells the file system when the tables it reads from are others than before.

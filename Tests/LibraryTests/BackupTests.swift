@@ -82,6 +82,16 @@ struct BackupTests {
         #expect(try content() == replaced)
     }
 
+    /// Also when who does it is killed before it is derived.
+    @Test func `after a restore everything has to be derived again`() throws {
+        let one = try sandbox.instance("one")
+        try sandbox.sync(one, [record(one, .scene, 1, "One")])
+        _ = try state.backup(to: file, replacing: false)
+        #expect(try !sandbox.index.isDerivationDue(for: one))
+        _ = try state.restore(try StagedBackup(file, for: state), index: sandbox.index)
+        #expect(try sandbox.index.isDerivationDue(for: one))
+    }
+
     @Test func `what was acknowledged up to the last moment before a restore is kept`() throws {
         let one = try sandbox.instance("one")
         let ref = scene(one, 1)

@@ -41,10 +41,8 @@ final class Rig: Sendable {
     func followChanges() throws {
         try index.pool.write { db in
             try db.execute(
-                sql: """
-                    DELETE FROM dirty; UPDATE complete SET followed = 1; DELETE FROM setting WHERE key = ?;
-                    INSERT OR REPLACE INTO setting (key, value) VALUES (?, '')
-                    """, arguments: [IndexDatabase.distrust, IndexDatabase.derivation])
+                sql: "DELETE FROM dirty; UPDATE complete SET followed = 1; DELETE FROM setting WHERE key = ?",
+                arguments: [IndexDatabase.distrust])
         }
     }
 
