@@ -88,7 +88,11 @@ struct EntityAssignment {
                 """)
         // Only what more than one server has can join anything. Files join what is one file itself.
         let servers = try Int.fetchOne(
-            db, sql: "SELECT count(*) FROM state.instance WHERE number IN (SELECT DISTINCT instance FROM main.member)")
+            db,
+            sql: """
+                SELECT count(*) FROM state.instance i
+                WHERE EXISTS (SELECT 1 FROM main.member m WHERE m.instance = i.number)
+                """)
         guard servers ?? 0 > 1 else { return }
         try db.execute(
             sql: """

@@ -32,6 +32,9 @@ package enum Kind: Int64, CaseIterable, Sendable, Codable {
     /// Scenes and images are files in the tree; the others are directories.
     package var isFile: Bool { self == .scene || self == .image }
 
+    /// Those that may have a picture of their own beside what is in them.
+    package static let pictured: Set<Kind> = [.performer, .studio, .tag, .group]
+
     package init?(word: some StringProtocol) {
         guard let kind = Kind.allCases.first(where: { $0.word == word }) else { return nil }
         self = kind

@@ -155,17 +155,21 @@ extension IndexDatabase {
 
     /// The sidecars of an instance whose size is not known, or was learnt before the thing changed.
     package func pendingSidecars(of instance: InstanceNumber) throws -> [SidecarRequest] {
-        try pool.read { db in
+        // Of the kinds that have such: images, which are most of what there is, have none.
+        let pictured = Kind.pictured.map { "\($0.rawValue)" }.joined(separator: ", ")
+        return try pool.read { db in
             try Row.fetchAll(
                 db,
                 sql: """
                     WITH wanted (kind, id, sidecar, position, language, type, updated_at) AS (
-                        SELECT kind, id, 1, 0, '', '', updated_at FROM member WHERE instance = :i AND has_picture
+                        SELECT kind, id, 1, 0, '', '', updated_at FROM member
+                        WHERE instance = :i AND kind IN (\(pictured)) AND has_picture
                         UNION ALL
                         SELECT c.kind, c.id, 2, c.position, c.language, c.type, m.updated_at
                         FROM caption c JOIN member m USING (instance, kind, id) WHERE c.instance = :i
                         UNION ALL
-                        SELECT kind, id, 3, 0, '', '', updated_at FROM member WHERE instance = :i AND interactive
+                        SELECT kind, id, 3, 0, '', '', updated_at FROM member
+                        WHERE instance = :i AND kind = \(Kind.scene.rawValue) AND interactive
                     )
                     SELECT w.* FROM wanted w LEFT JOIN sidecar s ON s.instance = :i AND s.kind = w.kind AND s.id = w.id
                         AND s.sidecar = w.sidecar AND s.position = w.position AND s.language = w.language

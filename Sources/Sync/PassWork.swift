@@ -261,10 +261,7 @@ struct PassWork {
     private mutating func findPictures<Row: WireRow>(
         _: Row.Type, _ kind: Kind, among seen: IDSet
     ) throws(SyncError) {
-        guard [.performer, .studio, .tag, .group].contains(kind), report.kinds[kind]?.isComplete == true, !seen.isEmpty
-        else {
-            return
-        }
+        guard Kind.pictured.contains(kind), report.kinds[kind]?.isComplete == true, !seen.isEmpty else { return }
         tell(.pictures(kind))
         guard let missing = try idsWithoutPicture(Row.self) else { return }
         try local { try index.setPictures(missing: missing, among: seen, kind: kind, instance: instance) }
