@@ -262,20 +262,25 @@ struct EntityAssignment {
     private func store(
         _ found: EntityNumbers.Result, of standing: [EntityNumbers.Standing], _ portions: Portions
     ) throws {
-        let known = Dictionary(uniqueKeysWithValues: standing.map { ($0.member.number, $0.known) })
-        var changed = found.numbers.filter { known[$0.key] != $0.value }
-        guard !changed.isEmpty || !found.unnumbered.isEmpty else { return }
+        var numbers = found.numbers
+        // Who has got no number yet is among these.
+        guard standing.contains(where: { numbers[$0.member.number] != $0.known }) else { return }
         try portions.run {
             for (first, members) in found.unnumbered {
                 let number = try spareNumber(for: first)
-                for member in members { changed[member] = number }
+                for member in members { numbers[member] = number }
             }
-            let update = try db.cachedStatement(sql: "UPDATE state.member SET entity = ? WHERE number = ?")
-            for (member, entity) in changed {
-                try update.execute(arguments: [entity.rawValue, member.rawValue])
+            for one in standing {
+                guard let entity = numbers[one.member.number], entity != one.known else { continue }
+                try move(one.member.number.rawValue, to: entity.rawValue)
             }
-            try moveAbsent(standing, found.numbers.merging(changed) { $1 })
+            try moveAbsent(standing, numbers)
         }
+    }
+
+    private func move(_ member: Int64, to entity: Int64) throws {
+        try db.cachedStatement(sql: "UPDATE state.member SET entity = ? WHERE number = ?")
+            .execute(arguments: [entity, member])
     }
 
     /// A number that is no member's: the next one that a member would have got.
@@ -322,9 +327,6 @@ struct EntityAssignment {
                 CROSS JOIN temp.known k ON k.number = x.number
                 WHERE s.entity <> k.entity
                 """)
-        try portions.run(heirs) { row in
-            try db.cachedStatement(sql: "UPDATE state.member SET entity = ? WHERE number = ?")
-                .execute(arguments: [row["entity"], row["number"]])
-        }
+        try portions.run(heirs) { try move($0["number"], to: $0["entity"]) }
     }
 }

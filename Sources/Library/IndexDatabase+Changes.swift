@@ -240,7 +240,7 @@ extension IndexDatabase {
     package func markers(
         of instance: InstanceNumber, in scenes: IDSet?
     ) throws -> [Int64: [Int64: String]] {
-        let list = scenes.map { "[" + $0.sorted().map(String.init).joined(separator: ",") + "]" }
+        let list = scenes.map { "[" + $0.map(String.init).joined(separator: ",") + "]" }
         let within = scenes == nil ? "" : "AND m.id IN (SELECT value FROM json_each(:scenes))"
         return try pool.read { db in
             let rows = try Row.fetchCursor(
@@ -264,7 +264,7 @@ extension IndexDatabase {
         with tags: IDSet, _ instance: InstanceNumber, _ db: Database
     ) throws -> IDSet {
         guard !tags.isEmpty else { return [] }
-        let list = "[" + tags.sorted().map(String.init).joined(separator: ",") + "]"
+        let list = "[" + tags.map(String.init).joined(separator: ",") + "]"
         return try IDSet(
             Int64.fetchAll(
                 db,

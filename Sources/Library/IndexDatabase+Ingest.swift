@@ -343,7 +343,7 @@ extension IndexDatabase {
                 SELECT from_kind, from_id, to_id FROM edge INDEXED BY edge_to
                 WHERE instance = ? AND to_kind = ? AND to_id = ?
                 """)
-        let links = try ids.sorted().flatMap {
+        let links = try ids.flatMap {
             try Row.fetchAll(linked, arguments: [instance.rawValue, kind.rawValue, $0])
         }
         for link in links {

@@ -147,7 +147,7 @@ struct KindReader<Row: WireRow> {
     /// Ranges of ids that hold all of these: a few rows too many cost less than another question.
     static func spans(of wanted: IDSet, limit: Int) -> [ClosedRange<Int64>] {
         var spans: [ClosedRange<Int64>] = []
-        for id in wanted.sorted() {
+        for id in wanted {
             if let last = spans.last, id - last.upperBound <= 8, id - last.lowerBound < Int64(limit) {
                 spans[spans.count - 1] = last.lowerBound...id
             } else {

@@ -83,10 +83,11 @@ final class Follower: Sendable {
         parts.scheduler.update(instances)
         try parts.catalogue.reloadInstances()
         // Names of instances are part of what is shown, whatever the index says.
-        if !change.isEmpty { parts.libraryChanged(nil) }
+        parts.libraryChanged(nil)
         guard isDue else { return }
-        try derive()
+        // Before what may fail, and may then be done by somebody else's decision.
         cleanDisk(keeping: instances)
+        try derive()
         try followIndex()
     }
 
